@@ -1,0 +1,21 @@
+//! The bootcast information: a few lines of text that tell a box where its images are.
+//!
+//! ```text
+//! bc_kernel_addr 239.255.2.11:22222
+//! bc_kernel_name software_1963
+//! bc_kernel_version 4.6.1
+//! bc_splash_addr 239.255.2.13:22222
+//! ...
+//! ```
+//!
+//! Keys and rules: Infocast notes §4. The vendor's server checks nothing; [`BootcastInfo::parse`]
+//! checks everything a box would trip over, and [`BootcastInfo`] writes itself by `Display`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod info;
+
+pub use info::{BootcastInfo, ImageRef, InfoError, Part, TEXT_BYTES_MAX};
