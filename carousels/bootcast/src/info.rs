@@ -10,6 +10,9 @@ use stbcast_object::{Group, GroupError};
 /// Largest text taken, in bytes. Real ones have some hundred.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 
+/// Longest name or version taken, in bytes. On the wire a name has at most 30.
+const VALUE_BYTES_MAX: usize = 255;
+
 /// Unknown keys kept; a text with more is refused.
 const UNKNOWN_KEYS_MAX: usize = 64;
 
@@ -87,6 +90,16 @@ pub enum InfoError {
         /// Values found.
         values: usize,
     },
+    /// A value longer than any box would keep.
+    #[error("line {line}: the value of `{key}` has {bytes} bytes: at most 255 are taken")]
+    ValueTooLong {
+        /// Line from 1.
+        line: usize,
+        /// The key.
+        key: String,
+        /// Bytes of the value.
+        bytes: usize,
+    },
     /// The same key with two different values.
     #[error("line {line}: `{key}` was given before with another value")]
     Twice {
@@ -161,6 +174,9 @@ fn pairs(text: &str) -> Result<Vec<(String, String)>, InfoError> {
             let values = text.lines().nth(line - 1).unwrap_or("").split_whitespace().count() - 1;
             return Err(InfoError::Values { line, key, values });
         };
+        if value.len() > VALUE_BYTES_MAX {
+            return Err(InfoError::ValueTooLong { line, key, bytes: value.len() });
+        }
         match pairs.iter().find(|(known, _)| *known == key) {
             Some((_, known)) if known == value => {}
             Some(_) => return Err(InfoError::Twice { line, key }),
@@ -252,6 +268,7 @@ mod tests {
             error(&[KERNEL, "bc_splash_name s"].concat()).contains("bc_splash_addr is missing")
         );
         assert!(error(&"x".repeat(TEXT_BYTES_MAX + 1)).contains("16385 bytes"));
+        assert!(error(&KERNEL.replace("4.3", &"4".repeat(256))).contains("has 256 bytes"));
         assert_eq!(BootcastInfo::parse(b"ab\xff"), Err(InfoError::NotText { at: 2 }));
         let many: String = (0..65).map(|n| alloc::format!("k{n} v\n")).collect();
         assert_eq!(error(&[KERNEL, &many].concat()), "more than 64 unknown keys");

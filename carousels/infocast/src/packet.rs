@@ -226,6 +226,11 @@ impl<'a> Packet<'a> {
         self.bytes.get(self.payload_start..self.payload_end).unwrap_or_default()
     }
 
+    /// A value that tells slices of different bytes apart; it proves nothing (CRC-32).
+    pub fn fingerprint(&self) -> u32 {
+        crate::check::fingerprint(self.payload())
+    }
+
     /// Where the slice lies in the datagram.
     pub const fn payload_range(&self) -> core::ops::Range<usize> {
         self.payload_start..self.payload_end

@@ -1,0 +1,98 @@
+//! A datagram as the session sees it: what it is and how long, but not its bytes.
+
+use core::net::IpAddr;
+use core::ops::Range;
+
+use stbcast_infocast::{Learner, Name, ObjectType, Packet, Precoding, Reject, Verdict};
+
+/// A slice that arrived. `P` is a handle by which the shell finds the bytes again; a simulation
+/// without payload uses `()`.
+#[derive(Clone, Debug)]
+pub struct Arrival<P> {
+    /// Sender's address.
+    pub from: IpAddr,
+    /// UDP payload of the datagram in bytes.
+    pub datagram_bytes: usize,
+    /// Object name.
+    pub name: Name,
+    /// Which slice it is.
+    pub slice: Slice,
+    /// Where the bytes are.
+    pub payload: P,
+}
+
+/// A slice without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// What tells revisions of the object apart.
+    pub revision: Revision,
+    /// Slice index from 0.
+    pub index: u32,
+    /// Bytes of the slice.
+    pub length: u32,
+    /// Equal for equal bytes, and else almost surely not: tells revisions apart, proves nothing.
+    pub fingerprint: u32,
+    /// The trailer's 0, 2 or 4 bytes.
+    pub trailer: Trailer,
+    /// What the trailer says.
+    pub verdict: Verdict,
+}
+
+/// The bytes of a trailer.
+pub type Trailer = arrayvec::ArrayVec<u8, 4>;
+
+/// The header fields that belong to a revision, not to a packet (Infocast notes §9.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// Object type.
+    pub object_type: ObjectType,
+    /// Precoding.
+    pub precoding: Precoding,
+    /// Slices of the object, at least 1.
+    pub total: u32,
+    /// The unexplained 16 bits.
+    pub dynamic_info: u16,
+}
+
+impl Revision {
+    pub(crate) const fn of(packet: &Packet<'_>) -> Self {
+        let header = packet.header();
+        Self {
+            object_type: header.object_type,
+            precoding: header.precoding,
+            total: header.total,
+            dynamic_info: packet.dynamic_info(),
+        }
+    }
+}
+
+/// Turns the datagrams of one Infocast channel into arrivals, learning its trailers on the way.
+#[derive(Clone, Debug, Default)]
+pub struct ChannelDecoder {
+    learner: Learner,
+}
+
+impl ChannelDecoder {
+    /// Decodes one datagram; the payload handle is the range of the slice in `bytes`.
+    ///
+    /// # Errors
+    /// When the datagram is not a packet.
+    pub fn decode(&mut self, from: IpAddr, bytes: &[u8]) -> Result<Arrival<Range<usize>>, Reject> {
+        let packet = Packet::parse(bytes)?;
+        let slice = Slice {
+            revision: Revision::of(&packet),
+            index: packet.index(),
+            length: u32::try_from(packet.payload().len()).unwrap_or(u32::MAX),
+            fingerprint: packet.fingerprint(),
+            trailer: packet.trailer().iter().copied().take(4).collect(),
+            verdict: self.learner.judge(&packet),
+        };
+        Ok(Arrival {
+            from,
+            datagram_bytes: bytes.len(),
+            name: packet.header().name,
+            slice,
+            payload: packet.payload_range(),
+        })
+    }
+}

@@ -1,0 +1,451 @@
+//! Acquiring one object of one channel.
+
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use core::net::IpAddr;
+
+use stbcast_infocast::{Check, Name, ObjectCheck, Verdict};
+use stbcast_object::{Group, Micros};
+
+use crate::assembly::{Assembly, Fit};
+use crate::layout::Bytes;
+use crate::limits;
+use crate::{Arrival, Event, Input, Output, Rejection, Role, Stats};
+
+mod rival;
+use rival::{Decision, Rival};
+
+/// Which object to fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Channel that carries it.
+    pub group: Group,
+    /// Its name there.
+    pub name: Name,
+}
+
+/// How patient a fetch is, and what it accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchOptions {
+    /// Silence on the channel after which an attempt fails.
+    pub timeout: Micros,
+    /// Attempts, at least 1.
+    pub attempts: u8,
+    /// Time-outs after which a channel that is alive, but not with this object, is given up.
+    pub absent_timeouts: u64,
+    /// The only sender accepted; any, when `None`.
+    pub source: Option<IpAddr>,
+    /// Largest object accepted, in bytes.
+    pub length_max: u64,
+    /// What the object is to the box.
+    pub role: Role,
+    /// Version to store beside it.
+    pub version: Option<String>,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            timeout: limits::TIMEOUT,
+            attempts: limits::ATTEMPTS,
+            absent_timeouts: limits::ABSENT_TIMEOUTS,
+            source: None,
+            length_max: limits::OBJECT_BYTES_MAX,
+            role: Role::Object,
+            version: None,
+        }
+    }
+}
+
+/// Why an object could not be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// Nothing arrived in any attempt.
+    #[error("the channel was silent in {attempts} attempts of {timeout} each")]
+    Silent {
+        /// Attempts made.
+        attempts: u8,
+        /// Time-out of each.
+        timeout: Micros,
+    },
+    /// Other packets arrived, but none of this object that could be used.
+    #[error("the channel is alive, but carried nothing usable of this object for {span}")]
+    Absent {
+        /// How long.
+        span: Micros,
+    },
+    /// Storage failed.
+    #[error("storage failed to {doing}")]
+    Storage {
+        /// What was being done.
+        doing: &'static str,
+    },
+}
+
+/// How far a fetch is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Slices held.
+    pub held: u32,
+    /// Slices of the object; zero until the first one was seen.
+    pub total: u32,
+    /// Attempt, from 1.
+    pub attempt: u8,
+}
+
+/// What a session wants done, to be done in this order. What is left when it is dropped comes out
+/// first the next time.
+pub struct Outputs<'a, P> {
+    pub(crate) queue: &'a mut VecDeque<Output<P>>,
+}
+
+impl<P> Iterator for Outputs<'_, P> {
+    type Item = Output<P>;
+    fn next(&mut self) -> Option<Output<P>> {
+        self.queue.pop_front()
+    }
+}
+
+enum State {
+    Idle,
+    Receiving,
+    /// All slices are on their way to storage.
+    Storing {
+        length: u64,
+    },
+    Syncing {
+        length: u64,
+    },
+    /// Reading back, to try a trailer over the whole object.
+    Checking {
+        length: u64,
+        read: u64,
+        check: ObjectCheck,
+    },
+    Committing {
+        length: u64,
+        check: Option<Check>,
+    },
+    Over,
+}
+
+/// The session that fetches one object. Pure: see the crate's page for the contract.
+pub struct Fetch<P> {
+    target: Target,
+    options: FetchOptions,
+    state: State,
+    attempt: u8,
+    last_alive: Micros,
+    last_wanted: Micros,
+    assembly: Option<Assembly>,
+    rival: Rival,
+    stats: Stats,
+    outstanding: u32,
+    queue: VecDeque<Output<P>>,
+}
+
+impl<P> Fetch<P> {
+    /// A fetch that begins with the first [`Input::Wake`].
+    pub fn new(target: Target, options: FetchOptions) -> Self {
+        Self {
+            target,
+            options,
+            state: State::Idle,
+            attempt: 0,
+            last_alive: Micros::ZERO,
+            last_wanted: Micros::ZERO,
+            assembly: None,
+            rival: Rival::default(),
+            stats: Stats::default(),
+            outstanding: 0,
+            queue: VecDeque::new(),
+        }
+    }
+
+    /// Takes an input at `now` and hands out what is to be done.
+    #[must_use = "the outputs must be carried out"]
+    pub fn handle(&mut self, now: Micros, input: Input<'_, P>) -> Outputs<'_, P> {
+        let before = self.queue.len();
+        match input {
+            Input::Wake => self.on_wake(now),
+            Input::Arrival(arrival) => self.on_arrival(now, arrival),
+            Input::Rejected(bytes, reject) => {
+                self.count(bytes);
+                self.stats.reject(reject.into());
+            }
+            Input::Written { ok } => self.on_written(ok),
+            Input::Synced { ok } => self.on_synced(ok),
+            Input::ReadBack(bytes) => self.on_read_back(bytes),
+            Input::ReadFailed => self.fail(FetchError::Storage { doing: "read back" }),
+            Input::Committed { ok } => self.on_committed(ok),
+        }
+        let stores = |o: &&Output<P>| matches!(o, Output::Write { .. } | Output::Copy { .. });
+        let added = self.queue.iter().skip(before).filter(stores).count();
+        self.outstanding += u32::try_from(added).unwrap_or(u32::MAX);
+        self.sync_when_stored();
+        Outputs { queue: &mut self.queue }
+    }
+
+    /// Hands out what is left to be done.
+    pub const fn outputs(&mut self) -> Outputs<'_, P> {
+        Outputs { queue: &mut self.queue }
+    }
+
+    /// When the session wants an [`Input::Wake`], if nothing happens before.
+    pub fn wake_at(&self) -> Option<Micros> {
+        match self.state {
+            State::Idle => Some(Micros::ZERO),
+            State::Receiving => {
+                let silent = self.last_alive.after(self.options.timeout);
+                Some(silent.min(self.last_wanted.after(self.absent_span())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the last event was [`Event::Complete`] or [`Event::Failed`].
+    pub const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    /// What was seen so far.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        let (held, total) =
+            self.assembly.as_ref().map_or((0, 0), |a| (a.held(), a.revision().total));
+        Progress { held, total, attempt: self.attempt }
+    }
+
+    fn absent_span(&self) -> Micros {
+        self.options.timeout.times(self.options.absent_timeouts)
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.stats.datagrams += 1;
+        self.stats.bytes += bytes as u64;
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.queue.push_back(Output::Event(event));
+    }
+
+    fn join(&mut self, now: Micros) {
+        self.attempt += 1;
+        (self.last_alive, self.last_wanted) = (now, now);
+        let (group, source) = (self.target.group, self.options.source);
+        self.queue.push_back(Output::Join { group, source });
+    }
+
+    fn fail(&mut self, error: FetchError) {
+        if matches!(self.state, State::Receiving) {
+            self.queue.push_back(Output::Leave { group: self.target.group });
+        }
+        if !self.is_over() {
+            self.state = State::Over;
+            self.tell(Event::Failed(error));
+        }
+    }
+
+    fn on_wake(&mut self, now: Micros) {
+        match self.state {
+            State::Idle => {
+                let (role, version) = (self.options.role, self.options.version.clone());
+                self.queue.push_back(Output::Begin { role, version });
+                self.state = State::Receiving;
+                self.join(now);
+            }
+            State::Receiving => self.on_silence(now),
+            _ => {}
+        }
+    }
+
+    fn on_silence(&mut self, now: Micros) {
+        if now < self.last_alive.after(self.options.timeout) {
+            let span = self.absent_span();
+            if now >= self.last_wanted.after(span) {
+                self.fail(FetchError::Absent { span });
+            }
+            return;
+        }
+        self.tell(Event::AttemptFailed { attempt: self.attempt });
+        if self.attempt >= self.options.attempts {
+            let (attempts, timeout) = (self.attempt, self.options.timeout);
+            return self.fail(FetchError::Silent { attempts, timeout });
+        }
+        self.queue.push_back(Output::Leave { group: self.target.group });
+        self.join(now);
+    }
+
+    fn on_arrival(&mut self, now: Micros, arrival: Arrival<P>) {
+        if !matches!(self.state, State::Receiving) {
+            return;
+        }
+        self.count(arrival.datagram_bytes);
+        if self.options.source.is_some_and(|pinned| pinned != arrival.from) {
+            return self.stats.reject(Rejection::WrongSource);
+        }
+        self.last_alive = now;
+        if arrival.name != self.target.name {
+            self.stats.foreign += 1;
+            return;
+        }
+        if arrival.slice.verdict == Verdict::Bad {
+            return self.stats.reject(Rejection::BadTrailer);
+        }
+        match self.take(arrival) {
+            Ok(()) => self.last_wanted = now,
+            Err(rejection) => self.stats.reject(rejection),
+        }
+        self.finish_when_complete();
+    }
+
+    fn take(&mut self, arrival: Arrival<P>) -> Result<(), Rejection> {
+        let Arrival { from, slice, payload, .. } = arrival;
+        let assembly = match &mut self.assembly {
+            Some(assembly) => assembly,
+            None => {
+                let revision = slice.revision;
+                self.queue.push_back(Output::Event(Event::Found { revision }));
+                self.assembly.insert(Assembly::new(revision, self.options.length_max))
+            }
+        };
+        let fit = assembly.fit(&slice);
+        match self.rival.judge(fit, from, &slice, assembly.revision()) {
+            Decision::Mine => {
+                self.release_parked();
+                self.settle(&slice, Bytes::Payload(payload))
+            }
+            Decision::Park(place) => {
+                crate::layout::park(payload, place, &mut self.queue);
+                self.rival.parked(slice);
+                Ok(())
+            }
+            Decision::NoRoom => Err(Rejection::OtherRevision),
+            Decision::Replace => {
+                self.replace(slice.revision);
+                self.release_parked();
+                self.settle(&slice, Bytes::Payload(payload))
+            }
+        }
+    }
+
+    /// Stores a slice that belongs to the assembly, or counts it as a repeat.
+    fn settle(&mut self, slice: &crate::Slice, bytes: Bytes<P>) -> Result<(), Rejection> {
+        let Some(assembly) = &mut self.assembly else { return Ok(()) };
+        match assembly.fit(slice) {
+            Fit::New => {
+                assembly.store(slice, bytes, &mut self.queue)?;
+                self.stats.stored += 1;
+            }
+            Fit::Repeat => {
+                assembly.repeat(slice);
+                self.stats.duplicates += 1;
+            }
+            Fit::Contradicts => return Err(Rejection::OtherRevision),
+        }
+        Ok(())
+    }
+
+    /// Gives the slices that waited for a decision to the assembly, where they fit.
+    fn release_parked(&mut self) {
+        for (place, slice) in self.rival.release() {
+            if let Err(rejection) = self.settle(&slice, Bytes::Parked(place)) {
+                self.stats.reject(rejection);
+            }
+        }
+    }
+
+    /// A new revision has proven itself: nothing of the old one is used.
+    fn replace(&mut self, revision: crate::Revision) {
+        let fresh = Assembly::new(revision, self.options.length_max);
+        let dropped = self.assembly.replace(fresh).map_or(0, |old| old.held());
+        self.stats.revision_changes += 1;
+        self.tell(Event::RevisionChanged { revision, dropped });
+    }
+
+    fn finish_when_complete(&mut self) {
+        let Some(assembly) = &self.assembly else { return };
+        if matches!(self.state, State::Receiving) && assembly.is_complete() && self.rival.is_quiet()
+        {
+            let length = assembly.finish(&mut self.queue);
+            self.queue.push_back(Output::Leave { group: self.target.group });
+            self.state = State::Storing { length };
+        }
+    }
+
+    fn on_written(&mut self, ok: bool) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        if !ok {
+            self.fail(FetchError::Storage { doing: "write" });
+        }
+    }
+
+    fn sync_when_stored(&mut self) {
+        if let (State::Storing { length }, 0) = (&self.state, self.outstanding) {
+            let length = *length;
+            self.state = State::Syncing { length };
+            self.queue.push_back(Output::Sync { length });
+        }
+    }
+
+    fn on_synced(&mut self, ok: bool) {
+        let State::Syncing { length } = self.state else { return };
+        if !ok {
+            return self.fail(FetchError::Storage { doing: "make the object durable" });
+        }
+        let trailer = self.assembly.as_ref().and_then(Assembly::whole_object_trailer);
+        match trailer.map(|trailer| ObjectCheck::new(trailer)) {
+            Some(check) => {
+                self.state = State::Checking { length, read: 0, check };
+                self.read_on();
+            }
+            None => {
+                let check = self.assembly.as_ref().and_then(Assembly::check);
+                self.commit(length, check);
+            }
+        }
+    }
+
+    fn read_on(&mut self) {
+        match core::mem::replace(&mut self.state, State::Over) {
+            State::Checking { length, read, check } if read >= length => {
+                self.commit(length, check.finish());
+            }
+            State::Checking { length, read, check } => {
+                let part = (length - read).min(limits::READ_BACK_BYTES);
+                self.queue.push_back(Output::Read { offset: read, length: part });
+                self.state = State::Checking { length, read, check };
+            }
+            other => self.state = other,
+        }
+    }
+
+    fn on_read_back(&mut self, bytes: &[u8]) {
+        if let State::Checking { read, check, .. } = &mut self.state {
+            if bytes.is_empty() {
+                return self.fail(FetchError::Storage { doing: "read back" });
+            }
+            check.update(bytes);
+            *read += bytes.len() as u64;
+            self.read_on();
+        }
+    }
+
+    fn commit(&mut self, length: u64, check: Option<Check>) {
+        self.state = State::Committing { length, check };
+        self.queue.push_back(Output::Commit);
+    }
+
+    fn on_committed(&mut self, ok: bool) {
+        let State::Committing { length, check } = self.state else { return };
+        if !ok {
+            return self.fail(FetchError::Storage { doing: "put the object in place" });
+        }
+        self.state = State::Over;
+        self.tell(Event::Complete { length, check });
+    }
+}

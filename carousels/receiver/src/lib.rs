@@ -1,0 +1,47 @@
+//! The box: joins a carousel at boot, reassembles, verifies and stores.
+//!
+//! The sessions are pure. Time, datagrams and the outcome of storage go in; joins, writes and
+//! events come out. Whoever owns the sockets and the flash does what the outputs say:
+//!
+//! ```text
+//!  socket ─> Packet ─> Arrival ─┐                     ┌─> Join, Leave
+//!  clock  ─────────> Wake ──────┼─> Fetch or Boot ────┼─> Begin, Write, Copy, Sync, Read, Commit
+//!  storage ─> Written, Synced ──┘   (no I/O, no std)  └─> Event
+//! ```
+//!
+//! * [`Fetch`] acquires one object of one channel.
+//! * [`Boot`] is the boot procedure: control object, splash, boot image.
+//! * [`drive()`] carries a session's storage outputs out on a [`Storage`] and answers it.
+//! * [`Census`] lists what a channel carries.
+//! * [`io`] (feature `io`, on by default) is the shell: sockets, files, the program. A boot loader
+//!   leaves it out and drives the sessions itself, see `examples/boot_loader.rs`.
+
+#![cfg_attr(not(feature = "io"), no_std)]
+
+extern crate alloc;
+
+mod arrival;
+mod assembly;
+mod boot;
+mod census;
+mod confirm;
+mod drive;
+mod fetch;
+mod layout;
+mod message;
+mod slice_table;
+mod stats;
+mod storage;
+
+#[cfg(feature = "io")]
+pub mod io;
+pub mod limits;
+
+pub use arrival::{Arrival, ChannelDecoder, Revision, Slice, Trailer};
+pub use boot::{Boot, BootOptions, BootReport, ControlOutcome, PartOutcome, StoredVersions};
+pub use census::{Census, ObjectRecord};
+pub use drive::{Session, drive};
+pub use fetch::{Fetch, FetchError, FetchOptions, Outputs, Progress, Target};
+pub use message::{Area, Event, Input, Output, Role};
+pub use stats::{Rejection, Stats};
+pub use storage::{Committed, MemoryStorage, OutsideArea, Storage};

@@ -1,0 +1,47 @@
+//! Every limit of the box in one place. None is taken from the network.
+
+use stbcast_object::Micros;
+
+/// Silence after which an attempt is given up (Infocast notes §8: 10 s).
+pub const TIMEOUT: Micros = stbcast_infocast::BOX_PATIENCE;
+
+/// Attempts before a fetch fails (Infocast notes §8: 3).
+pub const ATTEMPTS: u8 = 3;
+
+/// A channel that is alive but does not carry the object is given up after this many time-outs.
+/// Joining again would not help, so no further attempt is made.
+pub const ABSENT_TIMEOUTS: u64 = 6;
+
+/// Largest object taken, in bytes.
+pub const OBJECT_BYTES_MAX: u64 = 2 << 30;
+
+/// Slices of an object whose slices are not equal: each needs 16 bytes of memory.
+pub const UNEQUAL_SLICES_MAX: u32 = 65_536;
+
+/// Contradictions in a row, without one agreement between, that prove a new revision.
+pub const REVISION_CONTRADICTIONS: u32 = 4;
+
+/// Slices that wait in memory until it is known which revision they belong to.
+pub const PARKED_SLICES_MAX: usize = 32;
+
+/// Bytes reserved for one parked slice: no payload is longer.
+pub const PARKED_SLICE_BYTES: usize = stbcast_infocast::Packet::BYTES_MAX;
+
+/// Bytes of the parking area as a whole: two slices before their size is known, and the above.
+pub const PARKING_BYTES: usize = (PARKED_SLICES_MAX + 2) * PARKED_SLICE_BYTES;
+
+/// Repeated slices that must agree before an object gathered over several passes is believed to
+/// be one revision. Senders change revisions between passes only, so the first repeats tell.
+pub const CONFIRM_SLICES: u32 = 8;
+
+/// Packets that arrive this much out of order do not count as a new pass.
+pub const REORDER_SLICES: u32 = 64;
+
+/// Objects `listen` keeps apart; further names are counted together.
+pub const LISTED_OBJECTS_MAX: usize = 256;
+
+/// Senders `listen` keeps apart per object.
+pub const LISTED_SENDERS_MAX: usize = 8;
+
+/// Bytes of the object read back at a time to verify it.
+pub const READ_BACK_BYTES: u64 = 64 * 1024;

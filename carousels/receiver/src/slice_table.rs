@@ -1,0 +1,107 @@
+//! Which slices are held, with a fingerprint of each. Memory grows with what arrived, not with
+//! what a header claims.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+const CHUNK_SLICES: u32 = 1_024;
+
+#[derive(Clone)]
+struct Chunk {
+    held: [u64; CHUNK_SLICES as usize / 64],
+    fingerprints: [u32; CHUNK_SLICES as usize],
+}
+
+/// The slices of one revision.
+#[derive(Clone, Default)]
+pub(crate) struct SliceTable {
+    chunks: Vec<Option<Box<Chunk>>>,
+    held: u32,
+    last_length: u32,
+}
+
+const fn place(index: u32) -> (usize, usize) {
+    ((index / CHUNK_SLICES) as usize, (index % CHUNK_SLICES) as usize)
+}
+
+impl SliceTable {
+    /// Slices held.
+    pub(crate) const fn held(&self) -> u32 {
+        self.held
+    }
+
+    /// Bytes of the last slice, once it is held.
+    pub(crate) const fn last_length(&self) -> u32 {
+        self.last_length
+    }
+
+    /// Notes how long the last slice is: it alone may be shorter than the others.
+    pub(crate) const fn set_last_length(&mut self, length: u32) {
+        self.last_length = length;
+    }
+
+    /// The fingerprint of a slice, when it is held.
+    pub(crate) fn get(&self, index: u32) -> Option<u32> {
+        let (chunk, slot) = place(index);
+        let chunk = self.chunks.get(chunk)?.as_ref()?;
+        let bits = chunk.held.get(slot / 64)?;
+        (bits >> (slot % 64) & 1 == 1).then(|| chunk.fingerprints.get(slot).copied())?
+    }
+
+    /// Marks a slice as held.
+    pub(crate) fn insert(&mut self, index: u32, fingerprint: u32) {
+        if self.get(index).is_some() {
+            return;
+        }
+        let (number, slot) = place(index);
+        if self.chunks.len() <= number {
+            self.chunks.resize(number + 1, None);
+        }
+        let empty = || {
+            let (held, fingerprints) = ([0; 16], [0; CHUNK_SLICES as usize]);
+            Box::new(Chunk { held, fingerprints })
+        };
+        let Some(chunk) = self.chunks.get_mut(number) else { return };
+        let chunk = chunk.get_or_insert_with(empty);
+        if let (Some(bits), Some(print)) =
+            (chunk.held.get_mut(slot / 64), chunk.fingerprints.get_mut(slot))
+        {
+            *bits |= 1 << (slot % 64);
+            *print = fingerprint;
+            self.held += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_far_slice_costs_one_chunk_and_pointers() {
+        let mut table = SliceTable::default();
+        table.insert(2_097_151, 7);
+        assert_eq!(table.chunks.len(), 2_048);
+        assert_eq!(table.chunks.iter().flatten().count(), 1);
+        assert_eq!(table.get(2_097_151), Some(7));
+        assert_eq!(table.get(2_097_150), None);
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_map_that_keeps_the_first(entries in proptest::collection::vec((0u32..5_000, any::<u32>()), 0..200)) {
+            let mut table = SliceTable::default();
+            let mut map = BTreeMap::new();
+            for (index, print) in entries {
+                table.insert(index, print);
+                map.entry(index).or_insert(print);
+                prop_assert_eq!(table.held() as usize, map.len());
+            }
+            for index in 0..5_000 {
+                prop_assert_eq!(table.get(index), map.get(&index).copied());
+            }
+        }
+    }
+}

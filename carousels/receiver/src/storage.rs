@@ -1,0 +1,146 @@
+//! Storage as the sessions want it: three areas, and a commit that is all or nothing.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::{Area, Role};
+
+/// Carries out the storage outputs of a session. A boot loader implements it over its flash.
+pub trait Storage {
+    /// Why an operation failed.
+    type Error;
+
+    /// Prepares empty areas for an object. What an earlier object left uncommitted is forgotten;
+    /// what was committed stays. When this fails, the operations that follow must fail too.
+    ///
+    /// # Errors
+    /// When the areas cannot be prepared.
+    fn begin(&mut self, role: Role, version: Option<&str>) -> Result<(), Self::Error>;
+
+    /// Writes `bytes` at `offset`. Offsets in [`Area::Slot`] come in any order.
+    ///
+    /// # Errors
+    /// When not all bytes were written.
+    fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), Self::Error>;
+
+    /// Appends `length` bytes from `offset` of an area to `into`.
+    ///
+    /// # Errors
+    /// When not all bytes could be read.
+    fn read(
+        &mut self,
+        area: Area,
+        offset: u64,
+        length: u64,
+        into: &mut Vec<u8>,
+    ) -> Result<(), Self::Error>;
+
+    /// Cuts the slot to `length` bytes and makes it durable.
+    ///
+    /// # Errors
+    /// When it is not durable.
+    fn sync(&mut self, length: u64) -> Result<(), Self::Error>;
+
+    /// Puts the slot in place of what was committed before under the same role.
+    ///
+    /// # Errors
+    /// When the old content is still in place.
+    fn commit(&mut self) -> Result<(), Self::Error>;
+}
+
+/// Storage in memory: for control objects, tests and simulations.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStorage {
+    role: Option<Role>,
+    version: Option<String>,
+    slot: Vec<u8>,
+    scratch: Vec<u8>,
+    parking: Vec<u8>,
+    committed: Vec<Committed>,
+}
+
+/// An object that was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// What it is.
+    pub role: Role,
+    /// Version stored beside it.
+    pub version: Option<String>,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// An operation outside the areas, or without [`Storage::begin`] before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("outside the area")]
+pub struct OutsideArea;
+
+impl MemoryStorage {
+    /// What was committed last under a role.
+    pub fn committed(&self, role: Role) -> Option<&Committed> {
+        self.committed.iter().find(|committed| committed.role == role)
+    }
+
+    fn area(&mut self, area: Area) -> &mut Vec<u8> {
+        match area {
+            Area::Slot => &mut self.slot,
+            Area::Scratch => &mut self.scratch,
+            Area::Parking => &mut self.parking,
+        }
+    }
+}
+
+impl Storage for MemoryStorage {
+    type Error = OutsideArea;
+
+    fn begin(&mut self, role: Role, version: Option<&str>) -> Result<(), OutsideArea> {
+        (self.role, self.version) = (Some(role), version.map(ToOwned::to_owned));
+        for area in [Area::Slot, Area::Scratch, Area::Parking] {
+            self.area(area).clear();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
+        let area = self.area(area);
+        let start = usize::try_from(offset).map_err(|_| OutsideArea)?;
+        let end = start.checked_add(bytes.len()).ok_or(OutsideArea)?;
+        if area.len() < end {
+            area.resize(end, 0);
+        }
+        area.get_mut(start..end).ok_or(OutsideArea)?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn read(
+        &mut self,
+        area: Area,
+        offset: u64,
+        length: u64,
+        into: &mut Vec<u8>,
+    ) -> Result<(), OutsideArea> {
+        let start = usize::try_from(offset).map_err(|_| OutsideArea)?;
+        let length = usize::try_from(length).map_err(|_| OutsideArea)?;
+        let end = start.checked_add(length).ok_or(OutsideArea)?;
+        into.extend_from_slice(self.area(area).get(start..end).ok_or(OutsideArea)?);
+        Ok(())
+    }
+
+    fn sync(&mut self, length: u64) -> Result<(), OutsideArea> {
+        let length = usize::try_from(length).map_err(|_| OutsideArea)?;
+        if self.slot.len() < length {
+            return Err(OutsideArea);
+        }
+        self.slot.truncate(length);
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), OutsideArea> {
+        let role = self.role.take().ok_or(OutsideArea)?;
+        self.committed.retain(|committed| committed.role != role);
+        let (version, bytes) = (self.version.take(), self.slot.clone());
+        self.committed.push(Committed { role, version, bytes });
+        Ok(())
+    }
+}
