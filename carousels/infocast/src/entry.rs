@@ -1,6 +1,6 @@
 //! One object of a carousel, ready to be sent.
 
-use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use stbcast_object::{Datagram, Head, Micros, Slices, Tail};
 
@@ -35,7 +35,7 @@ pub enum Trailers {
     #[default]
     None,
     /// One per slice.
-    PerSlice(Box<[u32]>),
+    PerSlice(Arc<[u32]>),
     /// The same on every packet.
     Same(u32),
 }

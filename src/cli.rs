@@ -1,0 +1,35 @@
+//! The command line: one file per verb.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+mod check;
+mod serve;
+
+/// Streams set-top-box metadata and images on multicast carousels.
+#[derive(Debug, Parser)]
+#[command(name = "stbcast", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Serve(serve::Arguments),
+    Check(check::Arguments),
+}
+
+/// Runs the program with the arguments of this process: exit code 0 when it did what was asked, 1
+/// when it failed, 2 when the arguments were wrong.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_env("STBCAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match arguments.verb {
+        Verb::Serve(arguments) => arguments.run(),
+        Verb::Check(arguments) => arguments.run(),
+    }
+}

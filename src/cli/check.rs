@@ -1,0 +1,99 @@
+//! `stbcast check`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+use crate::lineup;
+use crate::plan::{ChannelPlan, Plan, plan};
+
+/// Print the plan of a line-up: figures, warnings, errors. Sends nothing.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Line-up: our TOML, or a vendor's infocastconfig.xml unchanged.
+    line_up: PathBuf,
+    /// Print JSON for machines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    pub(super) fn run(self) -> ExitCode {
+        let reading = lineup::read(&self.line_up);
+        let plan = match reading.line_up {
+            Some(line_up) => plan(&line_up, reading.findings),
+            None => Plan::of_findings(reading.findings),
+        };
+        let text = if self.json { json(&plan) } else { text(&plan) };
+        let written = std::io::stdout().lock().write_all(text.as_bytes());
+        if !self.json {
+            let path = self.line_up.display();
+            plan.warnings.iter().for_each(|warning| eprintln!("warning: {path}: {warning}"));
+            plan.errors.iter().for_each(|error| eprintln!("error: {path}: {error}"));
+        }
+        if plan.is_fit() && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+fn json(plan: &Plan) -> String {
+    serde_json::to_string_pretty(plan).map_or_else(|error| error.to_string(), |text| text + "\n")
+}
+
+fn text(plan: &Plan) -> String {
+    let mut text: String = plan.channels.iter().map(channel_text).collect();
+    if plan.is_fit() {
+        let (count, sum) = (plan.channels.len(), plan.bit_rate_kbps_total);
+        text += &format!("{count} channels, {sum} kbit/s of IP in all\n");
+    }
+    text
+}
+
+fn channel_text(channel: &ChannelPlan) -> String {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header([
+        "object",
+        "type",
+        "precoding",
+        "bytes",
+        "slices",
+        "passes/cycle",
+        "every s",
+        "in 10 s",
+        "source",
+    ]);
+    for object in &channel.objects {
+        table.add_row([
+            object.name.clone(),
+            object.object_type.clone(),
+            object.precoding.clone(),
+            object.bytes.to_string(),
+            object.slices.to_string(),
+            object.passes.to_string(),
+            format!("{:.2}", object.interval_seconds),
+            format!("{:.2}", object.passes_in_10_s),
+            object.source.clone(),
+        ]);
+    }
+    for column in 3..8 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    format!(
+        "channel {} on {} ({}, ttl {})\n{} kbit/s of IP, slices of {} bytes, {} datagrams in {:.2} s \
+         a cycle\n{table}\n\n",
+        channel.name,
+        channel.group,
+        channel.carousel,
+        channel.ttl,
+        channel.bit_rate_kbps,
+        channel.slice_bytes,
+        channel.datagrams,
+        channel.cycle_seconds,
+    )
+}

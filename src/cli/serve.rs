@@ -1,0 +1,69 @@
+//! `stbcast serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::serve::{ServeOptions, serve};
+
+/// Stream a line-up until SIGINT or SIGTERM; SIGHUP reads it again.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Line-up: our TOML, or a vendor's infocastconfig.xml unchanged.
+    line_up: PathBuf,
+    /// Stop once every channel has completed this many cycles.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    cycles: Option<u64>,
+    /// Interface for every channel, whatever the line-up says.
+    #[arg(long, value_name = "NAME|ADDRESS")]
+    interface: Option<String>,
+    /// TTL for every channel, whatever the line-up says; 0 stays on this machine.
+    #[arg(long, value_name = "N")]
+    ttl: Option<u8>,
+    /// Where copies of what is on air are kept [default: a folder `spool` in the service's state
+    /// directory, else in the user's cache directory].
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
+    /// Most the spool may hold, in MiB.
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    spool_cap_mib: u64,
+    /// Serve metrics for Prometheus at this address, as 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<SocketAddr>,
+}
+
+impl Arguments {
+    pub(super) fn run(self) -> ExitCode {
+        let Some(spool) = self.spool.or_else(default_spool) else {
+            eprintln!("error: no home directory to keep the spool in; say where with --spool DIR");
+            return ExitCode::FAILURE;
+        };
+        let options = ServeOptions {
+            line_up: self.line_up,
+            cycles: self.cycles,
+            interface: self.interface,
+            ttl: self.ttl,
+            spool,
+            spool_cap_bytes: self.spool_cap_mib.saturating_mul(1 << 20),
+            metrics: self.metrics,
+        };
+        match serve(options) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// Under systemd the state directory; for a person the cache directory.
+fn default_spool() -> Option<PathBuf> {
+    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let state = directory("STATE_DIRECTORY").map(|state| state.join("spool"));
+    let cache = || directory("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let home = || directory("HOME").map(|home| home.join(".cache"));
+    state.or_else(|| cache().or_else(home).map(|cache| cache.join("stbcast").join("spool")))
+}

@@ -1,0 +1,35 @@
+//! The clock of the sending threads: `CLOCK_MONOTONIC` in microseconds, and sleeping on it.
+
+use std::num::NonZeroU64;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::thread::{ClockId as SleepClock, clock_nanosleep_absolute};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+use stbcast_object::Micros;
+
+/// Now.
+pub(crate) fn now() -> Micros {
+    let now = clock_gettime(ClockId::Monotonic);
+    let secs = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(now.tv_nsec).unwrap_or(0);
+    Micros(secs.saturating_mul(1_000_000).saturating_add(nanos / 1_000))
+}
+
+/// Sleeps until `at`. A signal may end it earlier; callers look at the clock again anyway.
+pub(crate) fn sleep_until(at: Micros) {
+    let tv_sec = i64::try_from(at.0 / 1_000_000).unwrap_or(i64::MAX);
+    let tv_nsec = i64::try_from(at.0 % 1_000_000 * 1_000).unwrap_or(0);
+    let _ = clock_nanosleep_absolute(SleepClock::Monotonic, &Timespec { tv_sec, tv_nsec });
+}
+
+/// Asks the kernel to wake this thread to the nanosecond, not to the usual 50 us.
+pub(crate) fn wake_precisely() {
+    if let Err(error) = rustix::thread::set_current_timer_slack(NonZeroU64::new(1)) {
+        tracing::warn!("timer slack stays as it is, pacing will be coarser: {error}");
+    }
+}
+
+/// Seconds since 1970, for objects made at send time.
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

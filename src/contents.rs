@@ -1,0 +1,221 @@
+//! What the objects of a line-up are: sizes and texts, before anything is copied or sent.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use stbcast_bootcast::{BootcastInfo, ImageRef, Part, TEXT_BYTES_MAX};
+use stbcast_infocast::{Carousel, Content, Entry, ObjectType};
+use stbcast_object::Slices;
+
+use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Source};
+
+/// Hexadecimal digits of the digest that stand for a version where none is written.
+pub const VERSION_DIGITS: usize = 16;
+
+/// What the objects of a line-up are.
+#[derive(Clone, Debug)]
+pub struct Contents {
+    lengths: Vec<Vec<u64>>,
+    images: HashSet<ObjectId>,
+}
+
+impl Contents {
+    /// Looks at every source: files must be there, and what a bootcast information names should be
+    /// on air. What is wrong is added to `findings`.
+    pub fn survey(line_up: &LineUp, findings: &mut Vec<Finding>) -> Self {
+        let mut contents = Self { lengths: Vec::new(), images: HashSet::new() };
+        for (channel, object, id) in objects(line_up) {
+            contents.images.extend(object.source.named());
+            if let (Source::File(path), true) = (&object.source, object.is_control()) {
+                contents.lint_control(line_up, object, path, findings);
+            }
+            let length = length(line_up, channel, object, findings);
+            if contents.lengths.len() <= id.channel {
+                contents.lengths.push(Vec::new());
+            }
+            if let Some(lengths) = contents.lengths.last_mut() {
+                lengths.push(length);
+            }
+        }
+        contents
+    }
+
+    /// Length of an object in bytes; of the text for objects that are made.
+    pub fn length(&self, id: ObjectId) -> u64 {
+        let lengths = self.lengths.get(id.channel);
+        lengths.and_then(|lengths| lengths.get(id.object)).copied().unwrap_or(0)
+    }
+
+    /// The type an object is sent with: as written, else by what it is. A file is `generic`, but
+    /// `bootcastfile` when a bootcast information of the line-up names it.
+    pub fn object_type(&self, id: ObjectId, object: &Object) -> ObjectType {
+        object.object_type.unwrap_or(match object.source {
+            Source::Time => ObjectType::UTC_TIME,
+            Source::Bootcast { .. } => ObjectType::BOOTCAST_INFO,
+            Source::File(_) if self.images.contains(&id) => ObjectType::BOOTCAST_FILE,
+            Source::File(_) => ObjectType::GENERIC,
+        })
+    }
+
+    /// The entry of an object whose bytes are `length` long, trailers not computed yet.
+    ///
+    /// # Errors
+    /// When the object cannot be sent; the message says why.
+    pub fn entry(
+        &self,
+        id: ObjectId,
+        channel: &Channel,
+        object: &Object,
+        length: u64,
+    ) -> Result<Entry, String> {
+        let content = match object.source {
+            Source::Time => Content::UnixTime,
+            _ => {
+                let slices = Slices::new(length, channel.slice_bytes);
+                Content::Stored(slices.map_err(|error| problem(object, &error.to_string()))?)
+            }
+        };
+        let object_type = self.object_type(id, object);
+        Entry::new(object.name, object_type, object.precoding, object.check, content)
+            .map(|entry| entry.with_delay(object.delay))
+            .map_err(|error| problem(object, &error.to_string()))
+    }
+
+    /// The carousel of a channel as it would be sent, without bytes and trailers.
+    ///
+    /// # Errors
+    /// When an object cannot be sent.
+    pub fn carousel(&self, place: usize, channel: &Channel) -> Result<Carousel, String> {
+        let entry = |(object, spec)| {
+            let id = ObjectId { channel: place, object };
+            self.entry(id, channel, spec, self.length(id))
+        };
+        let entries: Result<Vec<_>, _> = channel.objects.iter().enumerate().map(entry).collect();
+        Ok(carousel(channel, entries?))
+    }
+
+    /// Checks a bootcast information somebody wrote: the vendor's server never did, and its boxes
+    /// tolerate nothing. Only warnings, because such a directory must stay usable unchanged.
+    fn lint_control(
+        &mut self,
+        line_up: &LineUp,
+        object: &Object,
+        path: &Path,
+        findings: &mut Vec<Finding>,
+    ) {
+        let Ok(text) = std::fs::read(path) else { return };
+        let info = match BootcastInfo::parse(&text) {
+            Ok(info) => info,
+            Err(error) => {
+                let message = format!("object `{}`: boxes cannot use it: {error}", object.name);
+                findings.push(Finding::warning(message));
+                return;
+            }
+        };
+        for part in Part::ALL {
+            let Some(image) = info.part(part) else { continue };
+            match find(line_up, image) {
+                Some(id) => drop(self.images.insert(id)),
+                None => {
+                    let message = format!(
+                        "object `{}` names the {} `{}` on {}, which is not in this line-up",
+                        object.name,
+                        part.word(),
+                        image.name,
+                        image.group
+                    );
+                    findings.push(Finding::warning(message));
+                }
+            }
+        }
+        if info.splash.is_none() {
+            let message = format!("object `{}` names no splash: boxes boot black", object.name);
+            findings.push(Finding::warning(message));
+        }
+    }
+}
+
+/// Every object with its channel and places, in the order of the file.
+pub(crate) fn objects(line_up: &LineUp) -> impl Iterator<Item = (&Channel, &Object, ObjectId)> {
+    line_up.channels.iter().enumerate().flat_map(|(channel, spec)| {
+        let objects = spec.objects.iter().enumerate();
+        objects.map(move |(object, it)| (spec, it, ObjectId { channel, object }))
+    })
+}
+
+/// The carousel of `channel` with these entries.
+pub(crate) fn carousel(channel: &Channel, entries: Vec<Entry>) -> Carousel {
+    let overhead = channel.group.ip_udp_bytes();
+    Carousel::new(entries, channel.bit_rate_bps, overhead, channel.burst_delay)
+}
+
+/// The bootcast information of an object, with the digest of each image where it has no version.
+pub(crate) fn bootcast_text(
+    line_up: &LineUp,
+    source: &Source,
+    digest: impl Fn(ObjectId) -> Option<String>,
+) -> Option<String> {
+    let Source::Bootcast { image, splash, diagnostic } = source else { return None };
+    let reference = |id: &ObjectId| {
+        let (channel, object) = line_up.object(*id)?;
+        let version = object.version.clone().or_else(|| digest(*id))?;
+        Some(ImageRef { group: channel.group, name: object.name.to_string(), version })
+    };
+    let kernel = reference(image)?;
+    let splash = splash.as_ref().and_then(reference);
+    let diagnostic = diagnostic.as_ref().and_then(reference);
+    let unknown = Vec::new();
+    Some(BootcastInfo { kernel, splash, diagnostic, unknown }.to_string())
+}
+
+fn find(line_up: &LineUp, image: &ImageRef) -> Option<ObjectId> {
+    let wanted = image.name.as_bytes();
+    objects(line_up)
+        .find(|(channel, object, _)| {
+            channel.group == image.group && object.name.as_bytes() == wanted
+        })
+        .map(|(_, _, id)| id)
+}
+
+fn length(
+    line_up: &LineUp,
+    channel: &Channel,
+    object: &Object,
+    findings: &mut Vec<Finding>,
+) -> u64 {
+    match &object.source {
+        Source::Time => 10,
+        Source::Bootcast { .. } => {
+            let digest = |_| Some("0".repeat(VERSION_DIGITS));
+            bootcast_text(line_up, &object.source, digest).map_or(0, |text| text.len() as u64)
+        }
+        Source::File(path) => match file_length(path) {
+            Ok(length) => {
+                if object.is_control() && length > TEXT_BYTES_MAX as u64 {
+                    let message = format!("{length} bytes are too many for a bootcast information");
+                    findings.push(Finding::error(problem(object, &message)));
+                }
+                if length == 0 {
+                    let message = problem(object, "the file is empty");
+                    findings.push(Finding::warning(message));
+                }
+                length
+            }
+            Err(message) => {
+                let message = format!("channel `{}`, {}", channel.name, problem(object, &message));
+                findings.push(Finding::error(message));
+                0
+            }
+        },
+    }
+}
+
+fn file_length(path: &PathBuf) -> Result<u64, String> {
+    let shown = path.display();
+    let metadata = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?;
+    if metadata.is_file() { Ok(metadata.len()) } else { Err(format!("{shown} is not a file")) }
+}
+
+fn problem(object: &Object, what: &str) -> String {
+    format!("object `{}`: {what}", object.name)
+}

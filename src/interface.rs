@@ -1,0 +1,37 @@
+//! Interfaces by name or address, as multicast sockets want them.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+/// An interface of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Interface {
+    /// Its IPv4 address, which IPv4 multicast needs.
+    pub(crate) ipv4: Option<Ipv4Addr>,
+    /// Its index, which IPv6 multicast needs.
+    pub(crate) index: Option<u32>,
+}
+
+/// Finds the interface that has this name or this address.
+///
+/// # Errors
+/// When there is none; the message lists what there is.
+pub(crate) fn find(text: &str) -> Result<Interface, String> {
+    let all =
+        if_addrs::get_if_addrs().map_err(|error| format!("cannot list interfaces: {error}"))?;
+    let address = text.parse::<IpAddr>().ok();
+    let mut matching = all.iter().filter(|one| one.name == text || Some(one.ip()) == address);
+    let Some(first) = matching.next() else {
+        let mut known: Vec<_> = all.iter().map(|i| format!("{} ({})", i.name, i.ip())).collect();
+        known.sort();
+        return Err(format!("no interface `{text}`: there are {}", known.join(", ")));
+    };
+    let ipv4 = |one: &if_addrs::Interface| match one.ip() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    };
+    let ipv4 = match address {
+        Some(IpAddr::V4(address)) => Some(address),
+        _ => all.iter().filter(|one| one.name == first.name).find_map(ipv4),
+    };
+    Ok(Interface { ipv4, index: first.index })
+}

@@ -1,0 +1,28 @@
+//! The headend: streams metadata and images of set-top boxes on multicast carousels.
+//!
+//! ```text
+//!  line-up file ─> lineup ─> contents, plan      (check: figures and findings, nothing sent)
+//!                    │
+//!                    └─> spool ─> programme ─> publish ─> onair: carousel ─> pacer ─> transmit
+//! ```
+//!
+//! The protocols live in crates of their own and know nothing of sockets, files or clocks; this
+//! crate owns those. Programs are built from [`lineup::read`], [`plan::plan`] and [`serve::serve`].
+
+pub mod cli;
+pub mod contents;
+pub mod lineup;
+pub mod pacer;
+pub mod plan;
+pub mod programme;
+pub mod publish;
+pub mod serve;
+pub mod spool;
+
+mod clock;
+mod interface;
+mod mapped;
+mod telemetry;
+
+pub mod onair;
+pub mod transmit;

@@ -1,0 +1,247 @@
+//! The line-up: all channels and objects on air, and the file that says so.
+//!
+//! Two kinds of file, one result. [`read`] takes our TOML ([`written`]) or a vendor's
+//! `infocastconfig.xml` ([`vendor`]); both become a [`LineUp`] whose every value has been checked,
+//! or [`Finding`]s that name file, line and column.
+
+use std::fmt;
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+
+use stbcast_infocast::{Check, Name, ObjectType, Precoding};
+use stbcast_object::{Group, Micros};
+
+mod names;
+mod rules;
+mod vendor;
+mod written;
+
+/// Largest line-up file read, in bytes.
+const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// TTL where none is written: what the vendor's sample configuration uses (Infocast notes §5.3).
+const DEFAULT_TTL: u8 = 5;
+
+/// Everything on air.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LineUp {
+    /// The channels in the order of the file. No two have the same name.
+    pub channels: Vec<Channel>,
+}
+
+/// One channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Channel {
+    /// Its name in log and metrics.
+    pub name: String,
+    /// Where it is sent.
+    pub group: Group,
+    /// Bits of IP per second, at least 1,000.
+    pub bit_rate_bps: u64,
+    /// Bytes of an object in one datagram.
+    pub slice_bytes: NonZeroU16,
+    /// Time to live, or hop limit.
+    pub ttl: u8,
+    /// Differentiated services code point, 0 to 63.
+    pub dscp: u8,
+    /// Interface by name or address; the routing table decides where `None`.
+    pub interface: Option<String>,
+    /// Pause behind each cycle.
+    pub burst_delay: Micros,
+    /// Its objects. No two have the same name.
+    pub objects: Vec<Object>,
+}
+
+/// One object of a channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// Its name on the wire.
+    pub name: Name,
+    /// Type code, where one is written; else see [`crate::contents::Contents::object_type`].
+    pub object_type: Option<ObjectType>,
+    /// Precoding code; one that may be sent.
+    pub precoding: Precoding,
+    /// How trailers are made, where the default of the precoding is not wanted.
+    pub check: Option<Check>,
+    /// Least span between two passes.
+    pub delay: Micros,
+    /// Version a bootcast information states for it; its digest where `None`.
+    pub version: Option<String>,
+    /// Where its bytes come from.
+    pub source: Source,
+}
+
+/// Where the bytes of an object come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Decimal Unix seconds made at send time.
+    Time,
+    /// The bootcast information, written from the line-up itself.
+    Bootcast {
+        /// Object that is the boot image.
+        image: ObjectId,
+        /// Object that is the splash.
+        splash: Option<ObjectId>,
+        /// Object that is the diagnostic image.
+        diagnostic: Option<ObjectId>,
+    },
+}
+
+/// An object of the line-up by its places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectId {
+    /// Place of its channel.
+    pub channel: usize,
+    /// Its place there.
+    pub object: usize,
+}
+
+impl Source {
+    /// The objects a bootcast information names.
+    pub fn named(&self) -> impl Iterator<Item = ObjectId> + use<> {
+        let named = match self {
+            Self::Bootcast { image, splash, diagnostic } => [Some(*image), *splash, *diagnostic],
+            _ => [None; 3],
+        };
+        named.into_iter().flatten()
+    }
+}
+
+impl Object {
+    /// Whether boxes find other objects by this one, so that it must be published after them.
+    pub fn is_control(&self) -> bool {
+        self.object_type == Some(ObjectType::BOOTCAST_INFO)
+            || matches!(self.source, Source::Bootcast { .. })
+    }
+}
+
+impl LineUp {
+    /// The channel and object at `id`.
+    pub fn object(&self, id: ObjectId) -> Option<(&Channel, &Object)> {
+        let channel = self.channels.get(id.channel)?;
+        Some((channel, channel.objects.get(id.object)?))
+    }
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing goes on air.
+    Error,
+    /// The operator should know.
+    Warning,
+}
+
+/// Something wrong with a line-up, or worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Line and column from 1, where the file has a place for it.
+    pub at: Option<(usize, usize)>,
+    /// What is wrong, and what is legal.
+    pub message: String,
+}
+
+impl Finding {
+    pub(crate) fn error(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, at: None, message: message.into() }
+    }
+
+    pub(crate) fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, at: None, message: message.into() }
+    }
+
+    pub(crate) fn at(mut self, text: &str, offset: usize) -> Self {
+        self.at = Some(line_and_column(text, offset));
+        self
+    }
+
+    /// Whether this keeps the line-up off the air.
+    pub const fn is_error(&self) -> bool {
+        matches!(self.severity, Severity::Error)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.at {
+            Some((line, column)) => write!(f, "line {line}, column {column}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset.min(text.len())).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+/// What reading a line-up gave: the line-up unless a finding is an error, and all findings.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// The line-up, when no finding is an error.
+    pub line_up: Option<LineUp>,
+    /// Errors and warnings in the order they were found.
+    pub findings: Vec<Finding>,
+}
+
+impl Reading {
+    /// Errors among the findings.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.is_error())
+    }
+
+    /// Warnings among the findings.
+    pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| !finding.is_error())
+    }
+}
+
+/// Reads a line-up file of either kind: XML when it begins with `<`, else TOML. Paths in it are
+/// relative to its directory.
+pub fn read(path: &Path) -> Reading {
+    match read_text(path) {
+        Ok(text) => parse(&text, path.parent().unwrap_or(Path::new("."))),
+        Err(message) => Reading { line_up: None, findings: vec![Finding::error(message)] },
+    }
+}
+
+/// Parses the text of a line-up whose sources are relative to `directory`.
+pub fn parse(text: &str, directory: &Path) -> Reading {
+    let mut findings = Vec::new();
+    let is_xml = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('<');
+    let drafts = if is_xml {
+        vendor::parse(text, &mut findings)
+    } else {
+        written::parse(text, &mut findings)
+    };
+    let line_up = drafts.map(|drafts| rules::check(drafts, text, directory, &mut findings));
+    let failed = findings.iter().any(Finding::is_error);
+    Reading { line_up: line_up.filter(|_| !failed), findings }
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let problem = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
+    let length = std::fs::metadata(path).map_err(problem)?.len();
+    if length > FILE_BYTES_MAX {
+        let shown = path.display();
+        return Err(format!("{shown} has {length} bytes: a line-up has at most {FILE_BYTES_MAX}"));
+    }
+    let bytes = std::fs::read(path).map_err(problem)?;
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(error) if vendor::is_latin_1(error.as_bytes()) => {
+            Ok(error.as_bytes().iter().map(|&byte| char::from(byte)).collect())
+        }
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            Err(format!("{} is not UTF-8 text: byte {at}", path.display()))
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Our line-up file: TOML, as written.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde_spanned::Spanned;
+
+use super::Finding;
+use super::names::nearest;
+use super::rules::{At, ChannelDraft, CrcDraft, ObjectDraft, SourceDraft};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    channel: Vec<Spanned<ChannelWritten>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChannelWritten {
+    name: Option<Spanned<String>>,
+    carousel: Spanned<String>,
+    group: Spanned<String>,
+    bit_rate_kbps: Spanned<f64>,
+    slice_bytes: Spanned<i64>,
+    ttl: Option<Spanned<i64>>,
+    dscp: Option<Spanned<i64>>,
+    interface: Option<String>,
+    burst_delay_ms: Option<Spanned<i64>>,
+    #[serde(default)]
+    object: Vec<ObjectWritten>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ObjectWritten {
+    name: Spanned<String>,
+    source: Spanned<SourceWritten>,
+    #[serde(rename = "type")]
+    object_type: Option<Spanned<Word>>,
+    precoding: Option<Spanned<Word>>,
+    crc: Option<Spanned<CrcWritten>>,
+    delay_ms: Option<Spanned<i64>>,
+    version: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CrcWritten {
+    algorithm: Option<String>,
+    coverage: Option<String>,
+    byte_order: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SourceTable {
+    kind: String,
+    image: Option<String>,
+    splash: Option<String>,
+    diagnostic: Option<String>,
+}
+
+/// A word, or a number that stands for one.
+struct Word(String);
+
+impl<'de> Deserialize<'de> for Word {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordVisitor;
+        impl Visitor<'_> for WordVisitor {
+            type Value = Word;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a word or a number")
+            }
+            fn visit_str<E>(self, word: &str) -> Result<Word, E> {
+                Ok(Word(word.to_owned()))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Word, E> {
+                Ok(Word(number.to_string()))
+            }
+        }
+        deserializer.deserialize_any(WordVisitor)
+    }
+}
+
+/// A path, or a table that says how the bytes are made.
+struct SourceWritten(SourceDraft);
+
+impl<'de> Deserialize<'de> for SourceWritten {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SourceVisitor;
+        impl<'de> Visitor<'de> for SourceVisitor {
+            type Value = SourceWritten;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path, or a table like { kind = \"time\" }")
+            }
+            fn visit_str<E>(self, path: &str) -> Result<SourceWritten, E> {
+                Ok(SourceWritten(SourceDraft::File(path.to_owned())))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SourceWritten, A::Error> {
+                let table = SourceTable::deserialize(MapAccessDeserializer::new(map))?;
+                table.into_draft().map(SourceWritten).map_err(A::Error::custom)
+            }
+        }
+        deserializer.deserialize_any(SourceVisitor)
+    }
+}
+
+impl SourceTable {
+    fn into_draft(self) -> Result<SourceDraft, String> {
+        let Self { kind, image, splash, diagnostic } = self;
+        match (kind.as_str(), image) {
+            ("time", None) if splash.is_none() && diagnostic.is_none() => Ok(SourceDraft::Time),
+            ("time", _) => Err("source kind `time` has no other key".to_owned()),
+            ("bootcast", Some(image)) => Ok(SourceDraft::Bootcast { image, splash, diagnostic }),
+            ("bootcast", None) => {
+                Err("source kind `bootcast` needs `image`, the name of an object".to_owned())
+            }
+            (other, _) => Err(format!(
+                "source kind `{other}` is unknown: legal are \"time\", \"bootcast\", or a path \
+                 instead of the table"
+            )),
+        }
+    }
+}
+
+fn at<T>(written: Spanned<T>) -> At<T> {
+    let offset = written.span().start;
+    At { value: written.into_inner(), offset }
+}
+
+fn word(written: Spanned<Word>) -> At<String> {
+    let At { value: Word(value), offset } = at(written);
+    At { value, offset }
+}
+
+impl ObjectWritten {
+    fn into_draft(self) -> ObjectDraft {
+        let source = at(self.source);
+        let crc = self.crc.map(|crc| {
+            let At { value: CrcWritten { algorithm, coverage, byte_order }, offset } = at(crc);
+            At { value: CrcDraft { algorithm, coverage, byte_order }, offset }
+        });
+        ObjectDraft {
+            name: at(self.name),
+            object_type: self.object_type.map(word),
+            precoding: self.precoding.map(word),
+            crc,
+            delay_ms: self.delay_ms.map(at),
+            version: self.version.map(at),
+            source: At { value: source.value.0, offset: source.offset },
+        }
+    }
+}
+
+fn draft(written: Spanned<ChannelWritten>) -> ChannelDraft {
+    let At { value: channel, offset } = at(written);
+    ChannelDraft {
+        offset,
+        name: channel.name.map(at),
+        carousel: Some(at(channel.carousel)),
+        group: at(channel.group),
+        bit_rate_kbps: at(channel.bit_rate_kbps),
+        slice_bytes: at(channel.slice_bytes),
+        ttl: channel.ttl.map(at),
+        dscp: channel.dscp.map(at),
+        interface: channel.interface,
+        burst_delay_ms: channel.burst_delay_ms.map(at),
+        objects: channel.object.into_iter().map(ObjectWritten::into_draft).collect(),
+    }
+}
+
+/// Reads the TOML; one finding says where it cannot be read.
+pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<Vec<ChannelDraft>> {
+    match toml::from_str::<File>(text) {
+        Ok(file) => Some(file.channel.into_iter().map(draft).collect()),
+        Err(error) => {
+            let message = explain(error.message());
+            let offset = error.span().map_or(0, |span| span.start);
+            findings.push(Finding::error(message).at(text, offset));
+            None
+        }
+    }
+}
+
+/// Adds the nearest legal key to a message about an unknown one.
+fn explain(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    match (message.starts_with("unknown field"), quoted.next()) {
+        (true, Some(unknown)) => {
+            let legal: Vec<_> = quoted.collect();
+            let near = nearest(unknown, legal.iter().copied());
+            let near = near.map(|near| format!(", did you mean `{near}`?")).unwrap_or_default();
+            format!("unknown key `{unknown}`{near} Legal here: {}", legal.join(", "))
+        }
+        _ => message.to_owned(),
+    }
+}

@@ -1,0 +1,215 @@
+//! On air: one thread drives every channel from one queue of deadlines.
+//!
+//! ```text
+//!  control (tokio) ── Command ──> driver thread: earliest deadline ─> carousel ─> pacer ─> socket
+//!                  <── Report ───
+//! ```
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::thread::JoinHandle;
+
+use stbcast_object::Micros;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::clock;
+use crate::programme::ChannelProgramme;
+use crate::transmit::{TransmitError, Transmitter};
+
+mod channel;
+use channel::{OnAir, Turn};
+
+/// The longest sleep, so that a command is never waited for longer.
+const SLEEP_MAX: Micros = Micros::from_millis(20);
+
+/// A channel that has nothing to send is asked again after this span: it may have been replaced.
+const ASK_AGAIN: Micros = Micros::from_secs(1);
+
+/// A channel with its socket open, ready to go on air.
+pub struct Launch {
+    programme: ChannelProgramme,
+    transmitter: Transmitter,
+    generation: u64,
+}
+
+impl Launch {
+    /// Opens the socket of a channel.
+    ///
+    /// # Errors
+    /// When the channel cannot be sent.
+    pub fn new(programme: ChannelProgramme, generation: u64) -> Result<Self, TransmitError> {
+        let transmitter = Transmitter::open(&programme.channel)?;
+        Ok(Self { programme, transmitter, generation })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.programme.channel.name
+    }
+}
+
+/// What the driver is told.
+pub enum Command {
+    /// Puts a channel on air; one of the same name finishes its cycle first.
+    Put(Box<Launch>),
+    /// Takes a channel off the air when its cycle is complete.
+    Retire(String),
+    /// Asks for [`Report::CyclesDone`] once every channel has completed this many cycles.
+    ReportCycles(u64),
+}
+
+/// What the driver tells.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The channel is on air as the programme of this generation says.
+    OnAir {
+        /// Name of the channel.
+        channel: String,
+        /// Generation of its programme.
+        generation: u64,
+    },
+    /// The channel is off the air.
+    Retired {
+        /// Name of the channel.
+        channel: String,
+    },
+    /// Every channel on air has completed as many cycles as asked for.
+    CyclesDone,
+}
+
+/// The driver thread. It ends, in the middle of a cycle, when this is dropped.
+pub struct Driver {
+    commands: Option<Sender<Command>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Driver {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub fn start(reports: UnboundedSender<Report>) -> std::io::Result<Self> {
+        let (commands, inbox) = channel();
+        let drive = move || {
+            clock::wake_precisely();
+            let (channels, deadlines) = (HashMap::new(), BinaryHeap::new());
+            Loop { inbox, reports, channels, deadlines, cycles: None }.run();
+        };
+        let thread = std::thread::Builder::new().name("on-air".to_owned()).spawn(drive)?;
+        Ok(Self { commands: Some(commands), thread: Some(thread) })
+    }
+
+    /// Tells the driver something. It obeys within 20 ms.
+    pub fn tell(&self, command: Command) {
+        if let Some(commands) = &self.commands {
+            // The thread only ends after this sender is gone.
+            let _ = commands.send(command);
+        }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Loop {
+    inbox: Receiver<Command>,
+    reports: UnboundedSender<Report>,
+    channels: HashMap<u64, OnAir>,
+    deadlines: BinaryHeap<Reverse<(Micros, u64)>>,
+    cycles: Option<u64>,
+}
+
+impl Loop {
+    fn run(mut self) {
+        let mut next_id = 0;
+        loop {
+            loop {
+                match self.inbox.try_recv() {
+                    Ok(Command::Put(launch)) => self.put(*launch, &mut next_id),
+                    Ok(Command::Retire(name)) => self.retire(&name),
+                    Ok(Command::ReportCycles(cycles)) => {
+                        self.cycles = Some(cycles);
+                        self.check_cycles();
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            }
+            let now = clock::now();
+            match self.deadlines.peek() {
+                Some(&Reverse((at, id))) if at <= now => {
+                    self.deadlines.pop();
+                    self.turn(id, now);
+                }
+                next => {
+                    let latest = now.after(SLEEP_MAX);
+                    let at = next.map_or(latest, |Reverse((at, _))| (*at).min(latest));
+                    clock::sleep_until(at);
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, launch: Launch, next_id: &mut u64) {
+        let now = clock::now();
+        if let Some(on_air) = self.by_name(launch.name()) {
+            return on_air.replace_by(launch);
+        }
+        let id = *next_id;
+        *next_id += 1;
+        self.tell_on_air(launch.name().to_owned(), launch.generation);
+        self.channels.insert(id, OnAir::new(launch, now));
+        self.deadlines.push(Reverse((now, id)));
+    }
+
+    fn retire(&mut self, name: &str) {
+        if let Some(on_air) = self.by_name(name) {
+            on_air.retire();
+        }
+    }
+
+    fn by_name(&mut self, name: &str) -> Option<&mut OnAir> {
+        self.channels.values_mut().find(|on_air| on_air.name() == name)
+    }
+
+    /// Each channel has exactly one deadline in the queue, before and after its turn.
+    fn turn(&mut self, id: u64, now: Micros) {
+        let Some(on_air) = self.channels.get_mut(&id) else { return };
+        match on_air.turn(now) {
+            Turn::Wait(at) => self.deadlines.push(Reverse((at.min(now.after(ASK_AGAIN)), id))),
+            Turn::CycleEnd => {
+                self.deadlines.push(Reverse((now, id)));
+                self.check_cycles();
+            }
+            Turn::Replaced { generation } => {
+                let name = on_air.name().to_owned();
+                self.deadlines.push(Reverse((now, id)));
+                self.tell_on_air(name, generation);
+            }
+            Turn::Retired => {
+                if let Some(gone) = self.channels.remove(&id) {
+                    let _ = self.reports.send(Report::Retired { channel: gone.name().to_owned() });
+                }
+                self.check_cycles();
+            }
+        }
+    }
+
+    fn tell_on_air(&self, channel: String, generation: u64) {
+        let _ = self.reports.send(Report::OnAir { channel, generation });
+    }
+
+    fn check_cycles(&mut self) {
+        let Some(wanted) = self.cycles else { return };
+        if self.channels.values().all(|on_air| on_air.cycles() >= wanted) {
+            self.cycles = None;
+            let _ = self.reports.send(Report::CyclesDone);
+        }
+    }
+}

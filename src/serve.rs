@@ -1,0 +1,224 @@
+//! Serving a line-up until somebody says stop. Tokio is here for signals and control alone; the
+//! driver thread sends.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::lineup::{self, Finding, LineUp};
+use crate::onair::{Driver, Report};
+use crate::programme::{self, ChannelProgramme, Programme};
+use crate::publish::Publisher;
+use crate::spool::Spool;
+use crate::telemetry;
+
+/// What `serve` is told.
+#[derive(Clone, Debug)]
+pub struct ServeOptions {
+    /// The line-up file; read again on SIGHUP.
+    pub line_up: PathBuf,
+    /// Stop once every channel has completed this many cycles.
+    pub cycles: Option<u64>,
+    /// Interface for every channel, whatever the file says.
+    pub interface: Option<String>,
+    /// TTL for every channel, whatever the file says.
+    pub ttl: Option<u8>,
+    /// Directory of the spool.
+    pub spool: PathBuf,
+    /// Most bytes the spool may hold.
+    pub spool_cap_bytes: u64,
+    /// Where to serve metrics.
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Why a line-up is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The line-up cannot go on air.
+    #[error("{} is refused:{}", path.display(), list(findings))]
+    Refused {
+        /// The line-up file.
+        path: PathBuf,
+        /// The errors.
+        findings: Vec<Finding>,
+    },
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+fn list(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("\n  {finding}")).collect()
+}
+
+fn other(doing: &'static str) -> impl Fn(std::io::Error) -> ServeError {
+    move |error| ServeError::Other(format!("cannot {doing}: {error}"))
+}
+
+/// Serves until SIGINT or SIGTERM, or until the cycles asked for are complete.
+///
+/// # Errors
+/// When the line-up cannot go on air, or the machine lacks what it takes.
+pub fn serve(options: ServeOptions) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(other("start the control thread"))?;
+    runtime.block_on(async {
+        let [stop, terminate, reload] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        let signals = Signals {
+            stop: stop.map_err(other("handle SIGINT"))?,
+            terminate: terminate.map_err(other("handle SIGTERM"))?,
+            reload: reload.map_err(other("handle SIGHUP"))?,
+        };
+        if let Some(address) = options.metrics {
+            telemetry::serve(address).map_err(ServeError::Other)?;
+            tracing::info!("metrics at http://{address}/metrics");
+        }
+        Headend::start(options)?.run(signals).await
+    })
+}
+
+struct Signals {
+    stop: Signal,
+    terminate: Signal,
+    reload: Signal,
+}
+
+struct Headend {
+    options: ServeOptions,
+    spool: Spool,
+    publisher: Publisher,
+    reports: UnboundedReceiver<Report>,
+    settled: u64,
+}
+
+impl Headend {
+    fn start(options: ServeOptions) -> Result<Self, ServeError> {
+        raise_descriptor_limit();
+        let spool = Spool::open(&options.spool, options.spool_cap_bytes)
+            .map_err(|error| ServeError::Other(error.to_string()))?;
+        let (told, reports) = unbounded_channel();
+        let driver = Driver::start(told).map_err(other("start the sending thread"))?;
+        let publisher = Publisher::new(driver);
+        let mut headend = Self { options, spool, publisher, reports, settled: 0 };
+        headend.publish()?;
+        Ok(headend)
+    }
+
+    async fn run(mut self, mut signals: Signals) -> Result<(), ServeError> {
+        loop {
+            tokio::select! {
+                _ = signals.stop.recv() => break tracing::info!("SIGINT: stopping"),
+                _ = signals.terminate.recv() => break tracing::info!("SIGTERM: stopping"),
+                _ = signals.reload.recv() => self.reload(),
+                report = self.reports.recv() => match report {
+                    Some(Report::CyclesDone) => break tracing::info!("all cycles are complete"),
+                    Some(report) => self.on_report(&report),
+                    None => return Err(ServeError::Other("the sending thread ended".to_owned())),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn on_report(&mut self, report: &Report) {
+        self.publisher.on_report(report);
+        match report {
+            Report::OnAir { channel, .. } => tracing::info!("channel {channel}: on air"),
+            Report::Retired { channel } => tracing::info!("channel {channel}: off the air"),
+            Report::CyclesDone => {}
+        }
+        if self.publisher.is_settled() && self.settled != self.publisher.generation() {
+            self.settled = self.publisher.generation();
+            tracing::info!("line-up {} is on air", self.settled);
+            telemetry::generation(self.settled);
+            if let (1, Some(cycles)) = (self.settled, self.options.cycles) {
+                self.publisher.report_cycles(cycles);
+            }
+        }
+    }
+
+    /// A bad new line-up is refused with the reason, and the old one stays on air.
+    fn reload(&mut self) {
+        tracing::info!("SIGHUP: reading {} again", self.options.line_up.display());
+        if let Err(error) = self.publish() {
+            telemetry::reload_failed();
+            tracing::error!("{error}\n  the old line-up stays on air");
+        }
+    }
+
+    /// Everything that can be refused is done before anything changes on air.
+    fn publish(&mut self) -> Result<(), ServeError> {
+        let line_up = read(&self.options)?;
+        let path = &self.options.line_up;
+        let programme = programme::load(&line_up, &mut self.spool)
+            .map_err(|findings| ServeError::Refused { path: path.clone(), findings })?;
+        for caution in self.publisher.cautions(&programme) {
+            tracing::warn!("{caution}");
+        }
+        describe(&programme);
+        let changes = self.publisher.publish(programme);
+        let changes = changes.map_err(|error| ServeError::Other(error.to_string()))?;
+        if let Ok(bytes) = self.spool.used_bytes() {
+            telemetry::store_bytes(bytes);
+        }
+        tracing::info!(
+            "line-up {}: {} channels change, {} stay, {} leave",
+            self.publisher.generation(),
+            changes.changed,
+            changes.unchanged,
+            changes.retired
+        );
+        Ok(())
+    }
+}
+
+/// Reads the line-up and applies what the command line overrides.
+fn read(options: &ServeOptions) -> Result<LineUp, ServeError> {
+    let path: &Path = &options.line_up;
+    let reading = lineup::read(path);
+    let mut line_up = reading.line_up.clone().ok_or_else(|| ServeError::Refused {
+        path: path.to_owned(),
+        findings: reading.errors().cloned().collect(),
+    })?;
+    let plan = crate::plan::plan(&line_up, reading.findings);
+    if !plan.is_fit() {
+        return Err(ServeError::Refused { path: path.to_owned(), findings: plan.errors });
+    }
+    for warning in &plan.warnings {
+        tracing::warn!("{}: {warning}", path.display());
+    }
+    for channel in &mut line_up.channels {
+        channel.ttl = options.ttl.unwrap_or(channel.ttl);
+        channel.interface = options.interface.clone().or_else(|| channel.interface.take());
+    }
+    Ok(line_up)
+}
+
+fn describe(programme: &Programme) {
+    for ChannelProgramme { channel, carousel, .. } in &programme.channels {
+        let plan = carousel.plan(channel.bit_rate_bps, channel.group.ip_udp_bytes());
+        tracing::info!(
+            "channel {}: {} at {} bit/s of IP, ttl {}, {} objects, {} datagrams in {:.1} s",
+            channel.name,
+            channel.group,
+            channel.bit_rate_bps,
+            channel.ttl,
+            channel.objects.len(),
+            plan.datagrams,
+            plan.cycle.as_secs_f64()
+        );
+    }
+}
+
+/// One socket per channel: the usual soft limit of 1,024 is too low for a large line-up.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!("the limit of open files stays as it is: {error}");
+    }
+}

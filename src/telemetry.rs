@@ -1,0 +1,115 @@
+//! Metrics, by the names of the project's operations notes. The crates `metrics` and
+//! `metrics-exporter-prometheus` are named in this file alone.
+
+use std::io;
+use std::net::SocketAddr;
+
+use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
+use stbcast_object::Micros;
+
+/// Buckets of the pacing lag, in seconds.
+const LAG_BUCKETS: [f64; 8] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 1.0];
+
+/// Serves metrics at `http://ADDRESS/metrics` from now on.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub(crate) fn serve(address: SocketAddr) -> Result<(), String> {
+    let lag = Matcher::Full("stbcast_pacing_lag_seconds".to_owned());
+    PrometheusBuilder::new()
+        .with_http_listener(address)
+        .set_buckets_for_metric(lag, &LAG_BUCKETS)
+        .and_then(PrometheusBuilder::install)
+        .map_err(|error: BuildError| format!("cannot serve metrics on {address}: {error}"))?;
+    describe();
+    let version = env!("CARGO_PKG_VERSION");
+    gauge!("stbcast_build_info", "version" => version).set(1.0);
+    Ok(())
+}
+
+fn describe() {
+    use metrics::{
+        describe_counter as count, describe_gauge as level, describe_histogram as spread,
+    };
+    count!("stbcast_packets_sent_total", "Datagrams sent, by channel and kind");
+    count!("stbcast_bytes_sent_total", Unit::Bytes, "IP bytes sent, by channel");
+    count!("stbcast_send_errors_total", "Datagrams the system refused, by channel and error");
+    spread!("stbcast_pacing_lag_seconds", Unit::Seconds, "How late datagrams were sent");
+    level!("stbcast_channel_target_bytes_per_second", "Rate a channel is paced to");
+    count!("stbcast_cycles_total", "Complete cycles, by channel");
+    level!("stbcast_cycle_duration_seconds", Unit::Seconds, "Time of the last cycle, by channel");
+    level!("stbcast_store_bytes", Unit::Bytes, "Bytes in the spool");
+    level!("stbcast_lineup_generation", "Line-ups published since the start");
+    count!("stbcast_reload_failures_total", "Line-ups that were refused");
+    level!("stbcast_build_info", "1, with the version as a label");
+}
+
+/// The metrics of one channel, looked up once.
+pub(crate) struct ChannelMetrics {
+    channel: String,
+    packets: Counter,
+    bytes: Counter,
+    lag: Histogram,
+    target: Gauge,
+    cycles: Counter,
+    cycle_seconds: Gauge,
+}
+
+impl ChannelMetrics {
+    pub(crate) fn new(channel: &str) -> Self {
+        let name = channel.to_owned();
+        Self {
+            packets: counter!("stbcast_packets_sent_total", "channel" => name.clone(), "kind" => "source"),
+            bytes: counter!("stbcast_bytes_sent_total", "channel" => name.clone()),
+            lag: histogram!("stbcast_pacing_lag_seconds"),
+            target: gauge!("stbcast_channel_target_bytes_per_second", "channel" => name.clone()),
+            cycles: counter!("stbcast_cycles_total", "channel" => name.clone()),
+            cycle_seconds: gauge!("stbcast_cycle_duration_seconds", "channel" => name.clone()),
+            channel: name,
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+    pub(crate) fn target(&self, bit_rate_bps: u64) {
+        self.target.set(bit_rate_bps as f64 / 8.0);
+    }
+
+    pub(crate) fn sent(&self, ip_bytes: usize) {
+        self.packets.increment(1);
+        self.bytes.increment(ip_bytes as u64);
+    }
+
+    pub(crate) fn lag(&self, lag: Micros) {
+        self.lag.record(lag.as_secs_f64());
+    }
+
+    pub(crate) fn cycle(&self, span: Micros) {
+        self.cycles.increment(1);
+        self.cycle_seconds.set(span.as_secs_f64());
+    }
+
+    pub(crate) fn error(&self, error: &io::Error) {
+        let errno = error.raw_os_error().map_or_else(|| error.kind().to_string(), errno_name);
+        let channel = self.channel.clone();
+        counter!("stbcast_send_errors_total", "channel" => channel, "errno" => errno).increment(1);
+    }
+}
+
+fn errno_name(errno: i32) -> String {
+    format!("{:?}", rustix::io::Errno::from_raw_os_error(errno))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+pub(crate) fn store_bytes(bytes: u64) {
+    gauge!("stbcast_store_bytes").set(bytes as f64);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+pub(crate) fn generation(generation: u64) {
+    gauge!("stbcast_lineup_generation").set(generation as f64);
+}
+
+pub(crate) fn reload_failed() {
+    counter!("stbcast_reload_failures_total").increment(1);
+}
