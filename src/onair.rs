@@ -54,7 +54,8 @@ pub enum Command {
     Put(Box<Launch>),
     /// Takes a channel off the air when its cycle is complete.
     Retire(String),
-    /// Asks for [`Report::CyclesDone`] once every channel has completed this many cycles.
+    /// Once every channel has completed this many cycles, send no more and tell
+    /// [`Report::CyclesDone`].
     ReportCycles(u64),
 }
 
@@ -73,7 +74,7 @@ pub enum Report {
         /// Name of the channel.
         channel: String,
     },
-    /// Every channel on air has completed as many cycles as asked for.
+    /// Every channel has completed as many cycles as asked for; nothing is sent any more.
     CyclesDone,
 }
 
@@ -208,6 +209,8 @@ impl Loop {
     fn check_cycles(&mut self) {
         let Some(wanted) = self.cycles else { return };
         if self.channels.values().all(|on_air| on_air.cycles() >= wanted) {
+            // Not one datagram of a further cycle.
+            self.deadlines.clear();
             self.cycles = None;
             let _ = self.reports.send(Report::CyclesDone);
         }

@@ -82,16 +82,15 @@ pub enum SpoolError {
     },
     /// The line-up needs more room than the operator granted.
     #[error(
-        "the spool is full: {} needs {needed} bytes, {used} of {cap} are on air; raise --spool-cap-mib",
+        "the spool is full: with {} what is on air needs {needed} bytes, and {cap} are granted; \
+         raise --spool-cap-mib",
         path.display()
     )]
     Full {
         /// The source.
         path: PathBuf,
-        /// Its length in bytes.
+        /// Bytes on air and of the source.
         needed: u64,
-        /// Bytes on air.
-        used: u64,
         /// The cap in bytes.
         cap: u64,
     },
@@ -160,7 +159,7 @@ impl Spool {
             let before = self.stamp(source)?;
             let mut file = File::open(source).map_err(failed("open", source))?;
             let digest = Digest::of_file(&mut file).map_err(failed("read", source))?;
-            let revision = match self.reuse(digest, before.length)? {
+            let revision = match self.reuse(source, digest, before.length)? {
                 Some(revision) => revision,
                 None => self.copy(source, before.length)?,
             };
@@ -190,7 +189,12 @@ impl Spool {
     }
 
     /// A copy made earlier, perhaps by an earlier run: used when it really is what its name says.
-    fn reuse(&mut self, digest: Digest, length: u64) -> Result<Option<Revision>, SpoolError> {
+    fn reuse(
+        &mut self,
+        source: &Path,
+        digest: Digest,
+        length: u64,
+    ) -> Result<Option<Revision>, SpoolError> {
         if let Some(revision) = self.get(digest) {
             return Ok(Some(revision));
         }
@@ -202,6 +206,7 @@ impl Spool {
             fs::remove_file(&path).map_err(failed("remove the damaged", &path))?;
             return Ok(None);
         }
+        self.make_room(source, 0, Some(&path))?;
         // The time of last use decides what is removed first when room is needed.
         let _ = file.set_modified(SystemTime::now());
         self.map(digest, &file, &path).map(Some)
@@ -215,7 +220,7 @@ impl Spool {
     }
 
     fn copy(&mut self, source: &Path, length: u64) -> Result<Revision, SpoolError> {
-        self.make_room(source, length)?;
+        self.make_room(source, length, None)?;
         let temporary = tempfile::Builder::new()
             .prefix(TEMPORARY_PREFIX)
             .tempfile_in(&self.directory)
@@ -235,8 +240,9 @@ impl Spool {
         self.map(digest, &file, &place)
     }
 
-    /// Removes copies that are not on air, the longest unused first, until `length` bytes fit.
-    fn make_room(&self, source: &Path, length: u64) -> Result<(), SpoolError> {
+    /// Removes copies that are not on air, the longest unused first, until `length` bytes fit
+    /// beside those that are and the one to `keep`.
+    fn make_room(&self, source: &Path, length: u64, keep: Option<&Path>) -> Result<(), SpoolError> {
         let mut files = self.files()?;
         files.sort_by_key(|(_, _, modified)| *modified);
         let mut used: u64 = files.iter().map(|(_, length, _)| length).sum();
@@ -244,7 +250,7 @@ impl Spool {
             if used.saturating_add(length) <= self.cap_bytes {
                 return Ok(());
             }
-            if !self.is_on_air(&path) {
+            if !self.is_on_air(&path) && Some(path.as_path()) != keep {
                 fs::remove_file(&path).map_err(failed("remove", &path))?;
                 used -= bytes;
             }
@@ -252,8 +258,8 @@ impl Spool {
         if used.saturating_add(length) <= self.cap_bytes {
             return Ok(());
         }
-        let (path, needed, cap) = (source.to_owned(), length, self.cap_bytes);
-        Err(SpoolError::Full { path, needed, used, cap })
+        let (path, cap, needed) = (source.to_owned(), self.cap_bytes, used.saturating_add(length));
+        Err(SpoolError::Full { path, needed, cap })
     }
 
     fn is_on_air(&self, path: &Path) -> bool {

@@ -1,1 +1,7 @@
-fn main() {}
+//! The program of the box.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stbcast_receiver::io::cli::run()
+}

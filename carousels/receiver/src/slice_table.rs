@@ -76,8 +76,8 @@ impl SliceTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeMap;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
 
     #[test]
     fn a_far_slice_costs_one_chunk_and_pointers() {

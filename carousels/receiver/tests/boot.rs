@@ -1,5 +1,13 @@
 //! The boot procedure, whatever the channels do.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends there"
+)]
+
 mod common;
 
 use common::{Sent, TestBox, group, name, noise};

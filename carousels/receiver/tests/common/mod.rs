@@ -1,5 +1,12 @@
 //! A box in memory and a carousel that plays any datagrams to it.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends there"
+)]
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,0 +1,236 @@
+//! The three areas of an object being received, in one directory.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::{Area, limits};
+
+/// How every unfinished file begins, so that leftovers of a crash can be told and removed.
+pub(crate) const UNFINISHED: &str = ".receiving-";
+
+/// A storage operation that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} {}: {error}", path.display())]
+pub struct StorageError {
+    /// What was being done.
+    pub doing: &'static str,
+    /// The file or directory.
+    pub path: PathBuf,
+    /// The system's reason.
+    pub error: io::Error,
+}
+
+impl StorageError {
+    /// Makes an [`io::Error`] one that says what was being done, for `map_err`.
+    pub(crate) fn doing(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self { doing, path, error }
+    }
+}
+
+/// Slot and scratch are files that vanish unless the slot is persisted; parking is memory.
+#[derive(Debug)]
+pub(crate) struct Areas {
+    directory: PathBuf,
+    slot: NamedTempFile,
+    scratch: Option<File>,
+    parking: Vec<u8>,
+}
+
+impl Areas {
+    /// Empty areas; the slot's file lies in `directory`.
+    pub(crate) fn new(directory: &Path) -> Result<Self, StorageError> {
+        let slot = unfinished_file(directory)?;
+        let directory = directory.to_owned();
+        Ok(Self { directory, slot, scratch: None, parking: Vec::new() })
+    }
+
+    pub(crate) fn write(
+        &mut self,
+        area: Area,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), StorageError> {
+        let done = match area {
+            Area::Slot => self.slot.as_file().write_all_at(bytes, offset),
+            Area::Scratch => self.scratch()?.write_all_at(bytes, offset),
+            Area::Parking => park(&mut self.parking, offset, bytes),
+        };
+        done.map_err(StorageError::doing("write", self.path(area)))
+    }
+
+    pub(crate) fn read(
+        &mut self,
+        area: Area,
+        offset: u64,
+        length: u64,
+        into: &mut Vec<u8>,
+    ) -> Result<(), StorageError> {
+        let start = into.len();
+        let done = match area {
+            Area::Slot => read_exact(self.slot.as_file(), offset, length, into),
+            Area::Scratch => read_exact(self.scratch()?, offset, length, into),
+            Area::Parking => {
+                parked(&self.parking, offset, length).map(|bytes| into.extend_from_slice(bytes))
+            }
+        };
+        if done.is_err() {
+            into.truncate(start);
+        }
+        done.map_err(StorageError::doing("read", self.path(area)))
+    }
+
+    pub(crate) fn set_length(&self, length: u64) -> Result<(), StorageError> {
+        self.slot.as_file().set_len(length).map_err(StorageError::doing("cut", self.slot.path()))
+    }
+
+    pub(crate) fn sync(&self) -> Result<(), StorageError> {
+        self.slot.as_file().sync_all().map_err(StorageError::doing("sync", self.slot.path()))
+    }
+
+    /// Leaves the slot's file behind as a power cut would, for tests of those.
+    pub(crate) fn keep_when_dropped(&mut self, keep: bool) {
+        self.slot.disable_cleanup(keep);
+    }
+
+    /// The slot's file, whose path has no file any more when it is persisted.
+    pub(crate) fn into_slot(self) -> NamedTempFile {
+        self.slot
+    }
+
+    pub(crate) const fn slot(&self) -> &NamedTempFile {
+        &self.slot
+    }
+
+    fn scratch(&mut self) -> Result<&File, StorageError> {
+        match &mut self.scratch {
+            Some(file) => Ok(file),
+            none => {
+                let doing = StorageError::doing("create a scratch file in", &self.directory);
+                Ok(none.insert(tempfile::tempfile_in(&self.directory).map_err(doing)?))
+            }
+        }
+    }
+
+    fn path(&self, area: Area) -> &Path {
+        match area {
+            Area::Slot => self.slot.path(),
+            Area::Scratch | Area::Parking => &self.directory,
+        }
+    }
+}
+
+/// A file that vanishes unless it is persisted.
+pub(crate) fn unfinished_file(directory: &Path) -> Result<NamedTempFile, StorageError> {
+    // Readable as any new file of this user; the default of the crate is for secrets.
+    let permissions = Permissions::from_mode(0o666);
+    tempfile::Builder::new()
+        .prefix(UNFINISHED)
+        .permissions(permissions)
+        .tempfile_in(directory)
+        .map_err(StorageError::doing("create a file in", directory))
+}
+
+/// Makes renames in a directory durable.
+pub(crate) fn sync_directory(directory: &Path) -> Result<(), StorageError> {
+    File::open(directory)
+        .and_then(|opened| opened.sync_all())
+        .map_err(StorageError::doing("sync the directory", directory))
+}
+
+/// Length in bytes and SHA-256 in lower-case hexadecimal of what a file holds.
+pub(crate) fn digest(path: &Path) -> Result<(u64, String), StorageError> {
+    let mut hasher = Sha256::new();
+    let length = File::open(path)
+        .and_then(|mut file| io::copy(&mut file, &mut hasher))
+        .map_err(StorageError::doing("read back", path))?;
+    let hex = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((length, hex))
+}
+
+fn read_exact(file: &File, offset: u64, length: u64, into: &mut Vec<u8>) -> io::Result<()> {
+    // The length is the session's, but the file decides how much memory that becomes.
+    let mut reader = OffsetReader { file, offset }.take(length);
+    match reader.read_to_end(into)? as u64 {
+        read if read == length => Ok(()),
+        read => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            format!("only {read} of {length} bytes are there"),
+        )),
+    }
+}
+
+struct OffsetReader<'a> {
+    file: &'a File,
+    offset: u64,
+}
+
+impl Read for OffsetReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
+
+fn park(parking: &mut Vec<u8>, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    let outside = || io::Error::other("outside the parking area");
+    let start = usize::try_from(offset).map_err(|_| outside())?;
+    let end = start.checked_add(bytes.len()).filter(|end| *end <= limits::PARKING_BYTES);
+    let end = end.ok_or_else(outside)?;
+    if parking.len() < end {
+        parking.resize(end, 0);
+    }
+    parking.get_mut(start..end).ok_or_else(outside)?.copy_from_slice(bytes);
+    Ok(())
+}
+
+fn parked(parking: &[u8], offset: u64, length: u64) -> io::Result<&[u8]> {
+    let range = usize::try_from(offset).ok().zip(usize::try_from(length).ok());
+    let bytes = range.and_then(|(start, length)| parking.get(start..start.checked_add(length)?));
+    bytes.ok_or_else(|| io::Error::other("outside the parking area"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_area_gives_back_what_was_written_and_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut areas = Areas::new(directory.path()).unwrap();
+        for area in [Area::Slot, Area::Scratch, Area::Parking] {
+            areas.write(area, 100, b"late").unwrap();
+            areas.write(area, 10, b"early").unwrap();
+            let mut bytes = b"kept".to_vec();
+            areas.read(area, 10, 5, &mut bytes).unwrap();
+            assert_eq!(bytes, b"keptearly", "{area:?}");
+            assert!(areas.read(area, 100, 5, &mut bytes).is_err(), "{area:?} is too short");
+            assert_eq!(bytes, b"keptearly", "a read that fails adds nothing");
+        }
+    }
+
+    #[test]
+    fn parking_is_bounded() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut areas = Areas::new(directory.path()).unwrap();
+        let end = limits::PARKING_BYTES as u64;
+        areas.write(Area::Parking, end - 1, b"x").unwrap();
+        assert!(areas.write(Area::Parking, end, b"x").is_err());
+        assert!(areas.write(Area::Parking, u64::MAX, b"x").is_err());
+    }
+
+    #[test]
+    fn nothing_is_left_when_the_areas_are_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut areas = Areas::new(directory.path()).unwrap();
+        areas.write(Area::Scratch, 0, b"x").unwrap();
+        drop(areas);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,160 @@
+//! The program `stbcast-receiver`. The answer is on stdout, everything else on stderr; it exits
+//! with 0 when it did what was asked, 1 when it could not, 2 when the question was wrong.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::{Args, Parser, Subcommand, value_parser};
+use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use stbcast_infocast::DEFAULT_PORT;
+use stbcast_object::{Group, GroupError, Micros};
+
+use super::{Interface, IoError};
+
+mod boot;
+mod console;
+mod fetch;
+mod listen;
+
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+
+/// Receives set-top-box software from multicast carousels.
+#[derive(Parser)]
+#[command(name = "stbcast-receiver", version)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Fetch one object of a channel into a file.
+    Fetch(fetch::Arguments),
+    /// Tell what a channel carries.
+    Listen(listen::Arguments),
+    /// Boot as a box does: control object, splash, boot image.
+    Boot(boot::Arguments),
+}
+
+/// Where to listen and to whom.
+#[derive(Args)]
+struct Network {
+    /// Listen on this interface; the system decides where none is given.
+    #[arg(long, value_name = "NAME|ADDRESS")]
+    interface: Option<String>,
+    /// Take datagrams of this sender alone.
+    #[arg(long, value_name = "ADDRESS")]
+    source: Option<IpAddr>,
+}
+
+/// How long to wait and how often.
+#[derive(Args)]
+struct Patience {
+    /// Seconds of silence after which an attempt fails, 1 to 255.
+    #[arg(long, default_value_t = 10, value_name = "SECONDS",
+          value_parser = value_parser!(u8).range(1..))]
+    timeout: u8,
+    /// Attempts, 1 to 255.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = value_parser!(u8).range(1..))]
+    attempts: u8,
+}
+
+impl Network {
+    fn interface(&self) -> Result<Option<Interface>, IoError> {
+        Ok(self.interface.as_deref().map(Interface::resolve).transpose()?)
+    }
+}
+
+impl Patience {
+    fn timeout(&self) -> Micros {
+        Micros::from_secs(self.timeout.into())
+    }
+}
+
+/// Runs the program with the arguments it was started with.
+pub fn run() -> ExitCode {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        if let Err(error) = signal_hook::flag::register(signal, Arc::clone(&stop)) {
+            tell(format_args!("error: cannot watch for signals: {error}"));
+            return ExitCode::from(FAILED);
+        }
+    }
+    match Cli::parse().verb {
+        Verb::Fetch(arguments) => fetch::run(&arguments, stop),
+        Verb::Listen(arguments) => listen::run(&arguments, stop),
+        Verb::Boot(arguments) => boot::run(&arguments, stop),
+    }
+}
+
+fn group(text: &str) -> Result<Group, GroupError> {
+    Group::parse(text, Some(DEFAULT_PORT))
+}
+
+/// Says a line on stderr. When nobody reads it, nothing can be done about it.
+fn tell(line: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Puts the answer on stdout; the code to exit with.
+fn answer(text: impl Display, code: u8) -> ExitCode {
+    let mut stdout = io::stdout().lock();
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::from(code),
+        // Whoever closed the pipe has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(code),
+        Err(error) => {
+            tell(format_args!("error: cannot write the answer: {error}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// Puts an answer for programs on stdout.
+fn answer_json(value: &impl Serialize, code: u8) -> ExitCode {
+    match serde_json::to_string(value) {
+        Ok(text) => answer(text, code),
+        Err(error) => {
+            tell(format_args!("error: cannot write the answer: {error}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// A failure for programs: the reason and what was seen until then.
+#[derive(Serialize)]
+struct Failure<'a, F: Serialize> {
+    error: String,
+    #[serde(flatten)]
+    figures: &'a F,
+}
+
+#[derive(Serialize)]
+struct NoFigures {}
+
+/// Says why it failed; with `json` on stdout too.
+fn fail(error: &IoError, figures: &impl Serialize, json: bool) -> ExitCode {
+    tell(format_args!("error: {error}"));
+    let code = if matches!(error, IoError::SourceFamily { .. }) { USAGE } else { FAILED };
+    if json {
+        return answer_json(&Failure { error: error.to_string(), figures }, code);
+    }
+    ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

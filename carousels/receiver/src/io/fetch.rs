@@ -1,0 +1,171 @@
+//! One object of one channel into one file.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use serde::Serialize;
+use stbcast_infocast::Check;
+use stbcast_object::Micros;
+
+use super::summary::Follower;
+use super::url::url;
+use super::{
+    Counters, FileStorage, Interface, IoError, Moment, ObjectFigures, Observer, RunOptions,
+    Trouble, Verification, run,
+};
+use crate::{Event, Fetch, FetchError, FetchOptions, Target, limits};
+
+/// What to fetch, and how.
+#[derive(Clone, Debug)]
+pub struct FetchRequest {
+    /// Channel and name.
+    pub target: Target,
+    /// The file that will hold the object; one that exists is replaced in one step.
+    pub output: PathBuf,
+    /// Where to listen; the system decides, when `None`.
+    pub interface: Option<Interface>,
+    /// The only sender accepted; any, when `None`.
+    pub source: Option<IpAddr>,
+    /// Silence after which an attempt fails.
+    pub timeout: Micros,
+    /// Attempts, at least 1.
+    pub attempts: u8,
+    /// Ends the fetch when it becomes true.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl FetchRequest {
+    /// A request with the defaults of a box.
+    pub fn new(target: Target, output: impl Into<PathBuf>) -> Self {
+        Self {
+            target,
+            output: output.into(),
+            interface: None,
+            source: None,
+            timeout: limits::TIMEOUT,
+            attempts: limits::ATTEMPTS,
+            stop: Arc::default(),
+        }
+    }
+}
+
+/// An object that is in its file.
+#[derive(Clone, Debug, Serialize)]
+pub struct FetchSummary {
+    /// Where it came from, as `infocast://GROUP:PORT/NAME`.
+    pub url: String,
+    /// The file.
+    pub output: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256 in hexadecimal, read back from the file.
+    pub sha256: String,
+    /// What is known of the sender's trailers.
+    pub check: Verification,
+    /// Passes and attempts it took.
+    #[serde(flatten)]
+    pub figures: FetchFigures,
+}
+
+/// The figures of a fetch, whether it succeeded or not.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FetchFigures {
+    /// What was seen.
+    #[serde(flatten)]
+    pub counters: Counters,
+    /// Datagrams of the object that arrived, by the slices it has.
+    pub cycles: f64,
+    /// Attempts made.
+    pub attempts: u8,
+}
+
+/// A fetch that failed. The output is as it was.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct FetchFailure {
+    /// Why.
+    #[source]
+    pub error: IoError,
+    /// What was seen until then.
+    pub figures: Box<FetchFigures>,
+}
+
+impl<E: Into<IoError>> From<E> for FetchFailure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), figures: Box::default() }
+    }
+}
+
+/// Fetches one object and verifies it, blocking until it is there or given up.
+///
+/// # Errors
+/// When the output cannot be written, the object does not come, or the stop flag is set. The
+/// output is then as it was, and no other file is left.
+pub fn fetch(
+    request: &FetchRequest,
+    observer: &mut dyn Observer,
+) -> Result<FetchSummary, FetchFailure> {
+    let FetchRequest { target, source, timeout, attempts, .. } = *request;
+    super::same_family(target.group, source)?;
+    let mut storage = FileStorage::new(&request.output)?;
+    let options = FetchOptions { timeout, attempts, source, ..FetchOptions::default() };
+    let mut session = Fetch::new(target, options);
+    let mut watch = Watch { observer, follower: Follower::default(), end: None, trouble: None };
+    let outside = RunOptions { interface: request.interface.as_ref(), stop: &request.stop };
+    let summary = run(&mut session, &mut storage, outside, &mut watch);
+    let Watch { follower, end, trouble, .. } = watch;
+    let error = end.as_ref().and_then(|end| end.as_ref().err());
+    let ObjectFigures { cycles, attempts, .. } = follower.figures(&summary.moment, error);
+    let figures = FetchFigures { counters: Counters::of(&summary.moment), cycles, attempts };
+    let fail = |error| Err(FetchFailure { error, figures: Box::new(figures.clone()) });
+    match end {
+        Some(Ok(check)) => match storage.digest() {
+            Err(error) => fail(error.into()),
+            Ok((bytes, sha256)) => Ok(FetchSummary {
+                url: url(&target),
+                output: request.output.clone(),
+                bytes,
+                sha256,
+                check: Verification::of(follower.revision, check),
+                figures,
+            }),
+        },
+        Some(Err(error)) => fail(IoError::Fetch { error, trouble }),
+        None if summary.interrupted => fail(IoError::Interrupted),
+        None => fail(IoError::NoResult),
+    }
+}
+
+/// Keeps how the fetch ended, and passes everything on.
+struct Watch<'a> {
+    observer: &'a mut dyn Observer,
+    follower: Follower,
+    end: Option<Result<Option<Check>, FetchError>>,
+    /// The first thing that went wrong outside: the likely cause of a failure.
+    trouble: Option<Trouble>,
+}
+
+impl Observer for Watch<'_> {
+    fn event(&mut self, moment: &Moment, event: &Event) {
+        self.follower.note(event);
+        match event {
+            Event::Complete { check, .. } => self.end = Some(Ok(*check)),
+            Event::Failed(error) => self.end = Some(Err(*error)),
+            _ => {}
+        }
+        self.observer.event(moment, event);
+    }
+
+    fn tick(&mut self, moment: &Moment) {
+        self.observer.tick(moment);
+    }
+
+    fn trouble(&mut self, trouble: &Trouble) {
+        if self.trouble.is_none() && trouble.is_cause() {
+            self.trouble = Some(trouble.clone());
+        }
+        self.observer.trouble(trouble);
+    }
+}
