@@ -50,6 +50,7 @@ pub struct ObjectPlan {
     /// Its name.
     pub name: String,
     /// Type, as a word where there is one.
+    #[serde(rename = "type")]
     pub object_type: String,
     /// Precoding, as a word where there is one.
     pub precoding: String,

@@ -62,13 +62,24 @@ fn other(doing: &'static str) -> impl Fn(std::io::Error) -> ServeError {
 /// # Errors
 /// When the line-up cannot go on air, or the machine lacks what it takes.
 pub fn serve(options: ServeOptions) -> Result<(), ServeError> {
+    serve_until(options, std::future::pending())
+}
+
+/// As [`serve`], and until `stop` is ready, for programs that embed the headend.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_until(
+    options: ServeOptions,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(other("start the control thread"))?;
     runtime.block_on(async {
-        let [stop, terminate, reload] =
+        let [interrupt, terminate, reload] =
             [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
         let signals = Signals {
-            stop: stop.map_err(other("handle SIGINT"))?,
+            interrupt: interrupt.map_err(other("handle SIGINT"))?,
             terminate: terminate.map_err(other("handle SIGTERM"))?,
             reload: reload.map_err(other("handle SIGHUP"))?,
         };
@@ -76,12 +87,12 @@ pub fn serve(options: ServeOptions) -> Result<(), ServeError> {
             telemetry::serve(address).map_err(ServeError::Other)?;
             tracing::info!("metrics at http://{address}/metrics");
         }
-        Headend::start(options)?.run(signals).await
+        Headend::start(options)?.run(signals, stop).await
     })
 }
 
 struct Signals {
-    stop: Signal,
+    interrupt: Signal,
     terminate: Signal,
     reload: Signal,
 }
@@ -107,10 +118,16 @@ impl Headend {
         Ok(headend)
     }
 
-    async fn run(mut self, mut signals: Signals) -> Result<(), ServeError> {
+    async fn run(
+        mut self,
+        mut signals: Signals,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let mut stop = std::pin::pin!(stop);
         loop {
             tokio::select! {
-                _ = signals.stop.recv() => break tracing::info!("SIGINT: stopping"),
+                () = &mut stop => break,
+                _ = signals.interrupt.recv() => break tracing::info!("SIGINT: stopping"),
                 _ = signals.terminate.recv() => break tracing::info!("SIGTERM: stopping"),
                 _ = signals.reload.recv() => self.reload(),
                 report = self.reports.recv() => match report {

@@ -34,7 +34,7 @@ fn the_plan_says_rates_cycles_and_how_often_each_object_passes() {
     let metadata = &plan["channels"][0];
     assert_eq!(metadata["name"], "metadata");
     let [model, list] = [&metadata["objects"][0], &metadata["objects"][1]];
-    assert_eq!(model["object_type"], "bootcastinfo");
+    assert_eq!(model["type"], "bootcastinfo");
     assert!(model["passes_in_10_s"].as_f64().unwrap() >= 3.0, "small beside a long one: {model}");
     assert_eq!(list["slices"], 235);
     assert_eq!(list["passes"], 1);
@@ -48,7 +48,7 @@ fn the_plan_says_rates_cycles_and_how_often_each_object_passes() {
     assert!((cycle - ip_bytes as f64 * 8.0 / 64_000.0).abs() < 1e-3);
     let boot = &plan["channels"][1]["objects"][0];
     assert_eq!(
-        (boot["object_type"].as_str(), boot["bytes"].as_u64()),
+        (boot["type"].as_str(), boot["bytes"].as_u64()),
         (Some("bootcastfile"), Some(3_000_000))
     );
     assert_eq!(plan["errors"], serde_json::json!([]));

@@ -8,6 +8,9 @@
 )]
 
 mod check;
+mod end_to_end;
 mod harness;
+#[cfg(feature = "peers")]
+mod peers;
 mod reload;
 mod serve;

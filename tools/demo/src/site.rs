@@ -1,0 +1,156 @@
+//! What the demo sends: a directory with images and the line-up that names them.
+
+use std::error::Error;
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use stbcast::serve::ServeOptions;
+use stbcast_object::Group;
+
+/// A box that will be started.
+pub(crate) struct BoxPlan {
+    /// Its name in progress and table.
+    pub(crate) name: &'static str,
+    /// Bootcast id of its model.
+    pub(crate) model: &'static str,
+    /// When it starts.
+    pub(crate) after: Duration,
+    /// The image it should have in the end.
+    pub(crate) image: PathBuf,
+}
+
+/// The directory, removed when this is dropped.
+pub(crate) struct Site {
+    directory: tempfile::TempDir,
+    /// The metadata channel.
+    pub(crate) metadata: Group,
+    /// The boxes.
+    pub(crate) boxes: Vec<BoxPlan>,
+    bit_rate_kbps: u32,
+}
+
+impl Site {
+    pub(crate) fn new(
+        image: Option<&Path>,
+        bit_rate_kbps: u32,
+        short: bool,
+    ) -> Result<Self, Box<dyn Error>> {
+        let directory = tempfile::Builder::new().prefix("stbcast-demo-").tempdir()?;
+        let made = directory.path().join("vip1113.img");
+        let first = match image {
+            Some(path) => path.canonicalize().map_err(|e| format!("{}: {e}", path.display()))?,
+            None => made,
+        };
+        let second = directory.path().join("vip4302.img");
+        let length = if short { 2 << 20 } else { 24 << 20 };
+        if image.is_none() {
+            std::fs::write(&first, noise(1, length))?;
+        }
+        std::fs::write(&second, noise(2, length))?;
+        std::fs::write(directory.path().join("splash.bmp"), splash())?;
+        // A port nobody uses keeps two demos on one machine apart.
+        let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        let line_up = line_up(&first, port, bit_rate_kbps);
+        std::fs::write(directory.path().join("lineup.toml"), line_up)?;
+        let metadata = Group::new([239, 255, 77, 2].into(), port)?;
+        let pause = |ms: u64| Duration::from_millis(if short { ms / 10 } else { ms });
+        let plan = |name, model, after, image: &PathBuf| BoxPlan {
+            name,
+            model,
+            after: pause(after),
+            image: image.clone(),
+        };
+        let boxes = vec![
+            plan("box 1", "arris-vip1113", 0, &first),
+            plan("box 2", "arris-vip1113", 1_500, &first),
+            plan("box 3", "arris-vip4302", 2_700, &second),
+        ];
+        Ok(Self { directory, metadata, boxes, bit_rate_kbps })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn serve_options(&self) -> ServeOptions {
+        ServeOptions {
+            line_up: self.path("lineup.toml"),
+            cycles: None,
+            interface: Some("127.0.0.1".to_owned()),
+            ttl: Some(0),
+            spool: self.path("spool"),
+            spool_cap_bytes: 4 << 30,
+            metrics: None,
+        }
+    }
+
+    pub(crate) fn introduction(&self) -> String {
+        format!(
+            "A headend streams two boot images at {} kbit/s each, a splash and the control objects \
+             of two models.\nThree boxes join the metadata channel {} and find the rest from there.\n",
+            self.bit_rate_kbps, self.metadata
+        )
+    }
+}
+
+fn line_up(first: &Path, port: u16, kbps: u32) -> String {
+    let channel = |name: &str, last: u8, kbps: u32, objects: &str| {
+        format!(
+            "[[channel]]\nname = \"{name}\"\ncarousel = \"infocast\"\ngroup = \"239.255.77.{last}:{port}\"\n\
+             bit_rate_kbps = {kbps}\nslice_bytes = 1400\n{objects}"
+        )
+    };
+    let object = |name: &str, source: &str, more: &str| {
+        format!("[[channel.object]]\nname = \"{name}\"\nsource = {source}\n{more}\n")
+    };
+    let control = |model: &str, image: &str| {
+        let source = format!("{{ kind = \"bootcast\", image = \"{image}\", splash = \"splash\" }}");
+        object(model, &source, "")
+    };
+    let metadata = control("arris-vip1113", "boot-1113")
+        + &control("arris-vip4302", "boot-4302")
+        + &object("var.utctime", "{ kind = \"time\" }", "delay_ms = 1000");
+    let file = |path: &str| format!("{path:?}");
+    let boot_1113 = object("boot-1113", &file(&first.to_string_lossy()), "version = \"5.1.1\"");
+    let boot_4302 =
+        object("boot-4302", &file("vip4302.img"), "version = \"5.1.3\"\nprecoding = \"crc32\"");
+    let splash = object("splash", &file("splash.bmp"), "");
+    channel("metadata", 2, 128, &metadata)
+        + &channel("boot-1113", 11, kbps, &boot_1113)
+        + &channel("boot-4302", 12, kbps, &boot_4302)
+        + &channel("splash", 13, 20_000, &splash)
+}
+
+/// Bytes that no compression and no repetition could stand in for.
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+/// A splash as boxes want it: 720 x 576, 24 bits a pixel, a colour gradient.
+fn splash() -> Vec<u8> {
+    const WIDTH: u32 = 720;
+    const HEIGHT: u32 = 576;
+    let pixels = WIDTH * HEIGHT * 3;
+    let mut bytes = b"BM".to_vec();
+    for word in [54 + pixels, 0, 54, 40, WIDTH, HEIGHT, 24 << 16 | 1, 0, pixels, 2_835, 2_835, 0, 0]
+    {
+        bytes.extend_from_slice(&word.to_le_bytes());
+    }
+    let shade = |part: u32, of: u32| u8::try_from(part * 255 / of).unwrap_or(u8::MAX);
+    for y in 0..HEIGHT {
+        for x in 0..WIDTH {
+            bytes.extend_from_slice(&[shade(y, HEIGHT), shade(x, WIDTH), 96]);
+        }
+    }
+    bytes
+}
