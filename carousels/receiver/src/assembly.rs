@@ -2,24 +2,38 @@
 
 use alloc::collections::VecDeque;
 
+use core::net::IpAddr;
+
 use arrayvec::ArrayVec;
 use stbcast_infocast::{Check, Verdict};
+use stbcast_object::Micros;
 
-use crate::confirm::Confirm;
 use crate::layout::{Bytes, Layout, Outline};
+use crate::passes::{Dispute, Passes, Tag};
 use crate::slice_table::SliceTable;
 use crate::{Output, Rejection, Revision, Slice, Trailer};
 
 /// Different slices with one trailer that prove it covers the whole object.
 const WHOLE_OBJECT_PROOF: usize = 3;
 
-/// How a slice relates to what is held.
+/// How a slice that arrived relates to what is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fit {
+    /// It is not held: store it.
     New,
+    /// It is held already.
     Repeat,
-    /// It cannot be of this revision.
-    Contradicts,
+    /// It is held with other bytes; the next slices tell which are stale.
+    Disputed,
+    /// It was held with other bytes, which have proven stale and are forgotten: store it.
+    Renewed {
+        /// Slices forgotten.
+        dropped: u32,
+    },
+    /// It contradicts the pass it came in: damage or forgery.
+    Stray,
+    /// Its header, or a trailer over the whole object, is of another revision.
+    OtherRevision,
 }
 
 #[derive(Clone)]
@@ -28,7 +42,7 @@ pub(crate) struct Assembly {
     length_max: u64,
     table: SliceTable,
     layout: Layout,
-    confirm: Confirm,
+    passes: Passes,
     trailers: Trailers,
 }
 
@@ -73,7 +87,7 @@ impl Assembly {
             length_max,
             table: SliceTable::default(),
             layout: Layout::default(),
-            confirm: Confirm::default(),
+            passes: Passes::default(),
             trailers: Trailers::default(),
         }
     }
@@ -87,20 +101,54 @@ impl Assembly {
         self.table.held()
     }
 
-    /// How `slice` relates to what is held.
-    pub(crate) fn fit(&self, slice: &Slice) -> Fit {
-        if slice.revision != self.revision {
-            return Fit::Contradicts;
+    /// Takes note of a slice that arrived and says how it relates to what is held.
+    pub(crate) fn arrive(&mut self, now: Micros, from: IpAddr, slice: &Slice) -> Fit {
+        if slice.revision != self.revision || self.trailers.contradict(&slice.trailer) {
+            return Fit::OtherRevision;
         }
+        let duplicate = self.passes.arrive(now, from, slice.index, self.revision.total);
         match self.table.get(slice.index) {
-            Some(fingerprint) if fingerprint == slice.fingerprint => Fit::Repeat,
-            Some(_) => Fit::Contradicts,
-            None if self.trailers.contradict(&slice.trailer) => Fit::Contradicts,
             None => Fit::New,
+            Some((fingerprint, _)) if duplicate => {
+                if fingerprint == slice.fingerprint {
+                    Fit::Repeat
+                } else {
+                    Fit::Stray
+                }
+            }
+            Some((fingerprint, tag)) if fingerprint == slice.fingerprint => {
+                self.passes.agree(tag);
+                Fit::Repeat
+            }
+            Some((_, tag)) => match self.passes.differ(tag) {
+                Dispute::Open => Fit::Disputed,
+                Dispute::Stray => Fit::Stray,
+                Dispute::Stale(root) => Fit::Renewed { dropped: self.forget(root) },
+            },
         }
     }
 
-    /// Takes a slice that is [`Fit::New`].
+    /// Forgets the slices of a group of passes; how many.
+    fn forget(&mut self, root: Tag) -> u32 {
+        let passes = &self.passes;
+        let mut dropped = self.table.forget(|tag| passes.is_of(tag, root));
+        self.passes.dropped(root);
+        if self.layout.is_waiting() && self.held() > 0 {
+            // Too few to be worth telling apart in the parking area.
+            dropped += self.held();
+            *self = Self::new(self.revision, self.length_max);
+        } else if self.held() == 0 {
+            (self.layout, self.trailers) = (Layout::default(), Trailers::default());
+        }
+        dropped
+    }
+
+    /// Whether no slice with other bytes waits for a decision.
+    pub(crate) fn is_undisputed(&self) -> bool {
+        self.passes.is_undisputed()
+    }
+
+    /// Stores the slice that arrived last, or one that waited with it.
     pub(crate) fn store<P>(
         &mut self,
         slice: &Slice,
@@ -113,20 +161,19 @@ impl Assembly {
         if slice.index + 1 == total {
             self.table.set_last_length(slice.length);
         }
-        self.table.insert(slice.index, slice.fingerprint);
-        self.confirm.stored(slice.index, total);
+        let tag = self.passes.store().or_else(|| {
+            let smallest = self.passes.smallest()?;
+            self.forget(smallest);
+            self.passes.store()
+        });
+        self.table.insert(slice.index, slice.fingerprint, tag.ok_or(Rejection::OtherRevision)?);
         self.trailers.note(slice);
         Ok(())
     }
 
-    /// Notes a slice that is [`Fit::Repeat`].
-    pub(crate) fn repeat(&mut self, slice: &Slice) {
-        self.confirm.agreed(slice.index, self.revision.total);
-    }
-
-    /// Whether every slice is held and they can be believed to be one revision.
+    /// Whether every slice is held and they are known to be one revision.
     pub(crate) fn is_complete(&self) -> bool {
-        self.held() == self.revision.total && self.confirm.is_enough(self.revision.total)
+        self.held() == self.revision.total && self.passes.is_settled()
     }
 
     /// Puts the object in order in the slot; its length in bytes.

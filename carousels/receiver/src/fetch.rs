@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use stbcast_infocast::{Check, Name, ObjectCheck, Verdict};
@@ -10,10 +11,8 @@ use stbcast_object::{Group, Micros};
 use crate::assembly::{Assembly, Fit};
 use crate::layout::Bytes;
 use crate::limits;
+use crate::rival::{Disputed, Rival};
 use crate::{Arrival, Event, Input, Output, Rejection, Role, Stats};
-
-mod rival;
-use rival::{Decision, Rival};
 
 /// Which object to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +137,10 @@ pub struct Fetch<P> {
     last_alive: Micros,
     last_wanted: Micros,
     assembly: Option<Assembly>,
+    /// A revision that may be about to replace the one being received.
     rival: Rival,
+    /// Slices that differ from those held, until it is known which are stale.
+    disputed: Disputed,
     stats: Stats,
     outstanding: u32,
     queue: VecDeque<Output<P>>,
@@ -156,6 +158,7 @@ impl<P> Fetch<P> {
             last_wanted: Micros::ZERO,
             assembly: None,
             rival: Rival::default(),
+            disputed: Disputed::default(),
             stats: Stats::default(),
             outstanding: 0,
             queue: VecDeque::new(),
@@ -296,14 +299,14 @@ impl<P> Fetch<P> {
         if arrival.slice.verdict == Verdict::Bad {
             return self.stats.reject(Rejection::BadTrailer);
         }
-        match self.take(arrival) {
+        match self.take(now, arrival) {
             Ok(()) => self.last_wanted = now,
             Err(rejection) => self.stats.reject(rejection),
         }
         self.finish_when_complete();
     }
 
-    fn take(&mut self, arrival: Arrival<P>) -> Result<(), Rejection> {
+    fn take(&mut self, now: Micros, arrival: Arrival<P>) -> Result<(), Rejection> {
         let Arrival { from, slice, payload, .. } = arrival;
         let assembly = match &mut self.assembly {
             Some(assembly) => assembly,
@@ -313,56 +316,89 @@ impl<P> Fetch<P> {
                 self.assembly.insert(Assembly::new(revision, self.options.length_max))
             }
         };
-        let fit = assembly.fit(&slice);
-        match self.rival.judge(fit, from, &slice, assembly.revision()) {
-            Decision::Mine => {
-                self.release_parked();
-                self.settle(&slice, Bytes::Payload(payload))
-            }
-            Decision::Park(place) => {
-                crate::layout::park(payload, place, &mut self.queue);
-                self.rival.parked(slice);
-                Ok(())
-            }
-            Decision::NoRoom => Err(Rejection::OtherRevision),
-            Decision::Replace => {
-                self.replace(slice.revision);
-                self.release_parked();
-                self.settle(&slice, Bytes::Payload(payload))
-            }
+        let fit = assembly.arrive(now, from, &slice);
+        if fit != Fit::OtherRevision {
+            let strays = self.rival.end();
+            (0..strays).for_each(|_| self.stats.reject(Rejection::OtherRevision));
         }
+        match fit {
+            Fit::New => self.store(&slice, Bytes::Payload(payload))?,
+            Fit::Repeat => self.stats.duplicates += 1,
+            Fit::Stray => return Err(Rejection::OtherRevision),
+            Fit::Disputed => {
+                let place = self.disputed.park(slice).ok_or(Rejection::OtherRevision)?;
+                crate::layout::park(payload, place, &mut self.queue);
+                return Ok(());
+            }
+            Fit::Renewed { dropped } => {
+                self.tell_change(slice.revision, dropped);
+                let waiting = self.disputed.release();
+                self.store_waiting(now, from, waiting);
+                self.store(&slice, Bytes::Payload(payload))?;
+            }
+            Fit::OtherRevision => return self.take_rival(now, from, slice, payload),
+        }
+        self.forget_settled();
+        Ok(())
     }
 
-    /// Stores a slice that belongs to the assembly, or counts it as a repeat.
-    fn settle(&mut self, slice: &crate::Slice, bytes: Bytes<P>) -> Result<(), Rejection> {
-        let Some(assembly) = &mut self.assembly else { return Ok(()) };
-        match assembly.fit(slice) {
-            Fit::New => {
-                assembly.store(slice, bytes, &mut self.queue)?;
-                self.stats.stored += 1;
-            }
-            Fit::Repeat => {
-                assembly.repeat(slice);
-                self.stats.duplicates += 1;
-            }
-            Fit::Contradicts => return Err(Rejection::OtherRevision),
+    /// A slice of another revision waits, until enough of them have proven it.
+    fn take_rival(
+        &mut self,
+        now: Micros,
+        from: IpAddr,
+        slice: crate::Slice,
+        payload: P,
+    ) -> Result<(), Rejection> {
+        if !self.rival.contradicts(&slice) {
+            let place = self.rival.park(slice).ok_or(Rejection::OtherRevision)?;
+            crate::layout::park(payload, place, &mut self.queue);
+            return Ok(());
+        }
+        let fresh = Assembly::new(slice.revision, self.options.length_max);
+        let dropped = self.assembly.replace(fresh).map_or(0, |old| old.held());
+        self.disputed.release();
+        self.tell_change(slice.revision, dropped);
+        let waiting = self.rival.release();
+        self.store_waiting(now, from, waiting);
+        if let Some(assembly) = &mut self.assembly {
+            assembly.arrive(now, from, &slice);
+        }
+        self.store(&slice, Bytes::Payload(payload))
+    }
+
+    fn store(&mut self, slice: &crate::Slice, bytes: Bytes<P>) -> Result<(), Rejection> {
+        if let Some(assembly) = &mut self.assembly {
+            assembly.store(slice, bytes, &mut self.queue)?;
+            self.stats.stored += 1;
         }
         Ok(())
     }
 
-    /// Gives the slices that waited for a decision to the assembly, where they fit.
-    fn release_parked(&mut self) {
-        for (place, slice) in self.rival.release() {
-            if let Err(rejection) = self.settle(&slice, Bytes::Parked(place)) {
+    /// Stores the slices that waited, those that fit now.
+    fn store_waiting(&mut self, now: Micros, from: IpAddr, waiting: Vec<(usize, crate::Slice)>) {
+        for (place, slice) in waiting {
+            let fit = self.assembly.as_mut().map(|assembly| assembly.arrive(now, from, &slice));
+            let stored = match fit {
+                Some(Fit::New) => self.store(&slice, Bytes::Parked(place)),
+                _ => Err(Rejection::OtherRevision),
+            };
+            if let Err(rejection) = stored {
                 self.stats.reject(rejection);
             }
         }
     }
 
-    /// A new revision has proven itself: nothing of the old one is used.
-    fn replace(&mut self, revision: crate::Revision) {
-        let fresh = Assembly::new(revision, self.options.length_max);
-        let dropped = self.assembly.replace(fresh).map_or(0, |old| old.held());
+    /// Slices that differed are forgotten when what is held has been confirmed since.
+    fn forget_settled(&mut self) {
+        if self.assembly.as_ref().is_some_and(Assembly::is_undisputed) {
+            for _ in self.disputed.release() {
+                self.stats.reject(Rejection::OtherRevision);
+            }
+        }
+    }
+
+    fn tell_change(&mut self, revision: crate::Revision, dropped: u32) {
         self.stats.revision_changes += 1;
         self.tell(Event::RevisionChanged { revision, dropped });
     }

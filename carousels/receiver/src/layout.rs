@@ -169,6 +169,11 @@ impl Layout {
         Ok(())
     }
 
+    /// Whether slices wait in the parking area until their size is known.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        matches!(self, Self::Waiting(_))
+    }
+
     /// Moves what is held into the log.
     fn go_indexed<P>(
         &mut self,

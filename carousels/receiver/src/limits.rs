@@ -22,17 +22,24 @@ pub const UNEQUAL_SLICES_MAX: u32 = 65_536;
 pub const REVISION_CONTRADICTIONS: u32 = 4;
 
 /// Slices that wait in memory until it is known which revision they belong to.
-pub const PARKED_SLICES_MAX: usize = 32;
+pub const PARKED_SLICES_MAX: usize = 2 * REVISION_CONTRADICTIONS as usize;
 
 /// Bytes reserved for one parked slice: no payload is longer.
 pub const PARKED_SLICE_BYTES: usize = stbcast_infocast::Packet::BYTES_MAX;
 
-/// Bytes of the parking area as a whole: two slices before their size is known, and the above.
-pub const PARKING_BYTES: usize = (PARKED_SLICES_MAX + 2) * PARKED_SLICE_BYTES;
+/// Bytes of the parking area as a whole: two slices before their size is known, those of another
+/// revision, and those that differ from what is held.
+pub const PARKING_BYTES: usize = (2 * PARKED_SLICES_MAX + 2) * PARKED_SLICE_BYTES;
 
-/// Repeated slices that must agree before an object gathered over several passes is believed to
-/// be one revision. Senders change revisions between passes only, so the first repeats tell.
+/// Repeated slices that must agree before two passes are believed to be of one revision. Senders
+/// change revisions between passes only, so a few tell.
 pub const CONFIRM_SLICES: u32 = 8;
+
+/// A gap after a silence longer than this may hide a whole cycle, so what follows is a new pass.
+pub const PASS_SILENCE: Micros = Micros::from_secs(1);
+
+/// Senders of one object whose passes are followed apart.
+pub const SENDERS_MAX: usize = 4;
 
 /// Packets that arrive this much out of order do not count as a new pass.
 pub const REORDER_SLICES: u32 = 64;

@@ -1,8 +1,10 @@
-//! Which slices are held, with a fingerprint of each. Memory grows with what arrived, not with
+//! Which slices are held, with a fingerprint and the pass of each. Memory grows with what arrived, not with
 //! what a header claims.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+
+use crate::passes::Tag;
 
 const CHUNK_SLICES: u32 = 1_024;
 
@@ -10,6 +12,7 @@ const CHUNK_SLICES: u32 = 1_024;
 struct Chunk {
     held: [u64; CHUNK_SLICES as usize / 64],
     fingerprints: [u32; CHUNK_SLICES as usize],
+    tags: [Tag; CHUNK_SLICES as usize],
 }
 
 /// The slices of one revision.
@@ -40,16 +43,19 @@ impl SliceTable {
         self.last_length = length;
     }
 
-    /// The fingerprint of a slice, when it is held.
-    pub(crate) fn get(&self, index: u32) -> Option<u32> {
+    /// Fingerprint and pass of a slice, when it is held.
+    pub(crate) fn get(&self, index: u32) -> Option<(u32, Tag)> {
         let (chunk, slot) = place(index);
         let chunk = self.chunks.get(chunk)?.as_ref()?;
         let bits = chunk.held.get(slot / 64)?;
-        (bits >> (slot % 64) & 1 == 1).then(|| chunk.fingerprints.get(slot).copied())?
+        if bits >> (slot % 64) & 1 == 0 {
+            return None;
+        }
+        Some((*chunk.fingerprints.get(slot)?, *chunk.tags.get(slot)?))
     }
 
     /// Marks a slice as held.
-    pub(crate) fn insert(&mut self, index: u32, fingerprint: u32) {
+    pub(crate) fn insert(&mut self, index: u32, fingerprint: u32, tag: Tag) {
         if self.get(index).is_some() {
             return;
         }
@@ -58,18 +64,36 @@ impl SliceTable {
             self.chunks.resize(number + 1, None);
         }
         let empty = || {
-            let (held, fingerprints) = ([0; 16], [0; CHUNK_SLICES as usize]);
-            Box::new(Chunk { held, fingerprints })
+            let (fingerprints, tags) = ([0; CHUNK_SLICES as usize], [0; CHUNK_SLICES as usize]);
+            Box::new(Chunk { held: [0; 16], fingerprints, tags })
         };
         let Some(chunk) = self.chunks.get_mut(number) else { return };
         let chunk = chunk.get_or_insert_with(empty);
-        if let (Some(bits), Some(print)) =
-            (chunk.held.get_mut(slot / 64), chunk.fingerprints.get_mut(slot))
-        {
+        if let (Some(bits), Some(print), Some(pass)) = (
+            chunk.held.get_mut(slot / 64),
+            chunk.fingerprints.get_mut(slot),
+            chunk.tags.get_mut(slot),
+        ) {
             *bits |= 1 << (slot % 64);
-            *print = fingerprint;
+            (*print, *pass) = (fingerprint, tag);
             self.held += 1;
         }
+    }
+
+    /// Forgets every slice whose pass is `stale`; how many.
+    pub(crate) fn forget(&mut self, stale: impl Fn(Tag) -> bool) -> u32 {
+        let before = self.held;
+        for chunk in self.chunks.iter_mut().flatten() {
+            for (slot, tag) in chunk.tags.iter().enumerate() {
+                let Some(bits) = chunk.held.get_mut(slot / 64) else { continue };
+                let bit = 1 << (slot % 64);
+                if *bits & bit != 0 && stale(*tag) {
+                    *bits &= !bit;
+                    self.held -= 1;
+                }
+            }
+        }
+        before - self.held
     }
 }
 
@@ -82,23 +106,25 @@ mod tests {
     #[test]
     fn a_far_slice_costs_one_chunk_and_pointers() {
         let mut table = SliceTable::default();
-        table.insert(2_097_151, 7);
+        table.insert(2_097_151, 7, 1);
         assert_eq!(table.chunks.len(), 2_048);
         assert_eq!(table.chunks.iter().flatten().count(), 1);
-        assert_eq!(table.get(2_097_151), Some(7));
+        assert_eq!(table.get(2_097_151), Some((7, 1)));
         assert_eq!(table.get(2_097_150), None);
     }
 
     proptest! {
         #[test]
-        fn it_is_a_map_that_keeps_the_first(entries in proptest::collection::vec((0u32..5_000, any::<u32>()), 0..200)) {
+        fn it_is_a_map_that_keeps_the_first(entries in proptest::collection::vec((0u32..5_000, any::<u32>(), 0u8..3), 0..200)) {
             let mut table = SliceTable::default();
             let mut map = BTreeMap::new();
-            for (index, print) in entries {
-                table.insert(index, print);
-                map.entry(index).or_insert(print);
+            for (index, print, tag) in entries {
+                table.insert(index, print, tag);
+                map.entry(index).or_insert((print, tag));
                 prop_assert_eq!(table.held() as usize, map.len());
             }
+            prop_assert_eq!(table.forget(|tag| tag == 1) as usize, map.values().filter(|(_, tag)| *tag == 1).count());
+            map.retain(|_, (_, tag)| *tag != 1);
             for index in 0..5_000 {
                 prop_assert_eq!(table.get(index), map.get(&index).copied());
             }

@@ -1,0 +1,401 @@
+//! Whether slices gathered over several passes are one revision.
+//!
+//! Infocast carries no digest, so a box that joined in mid-cycle, or lost a datagram, puts an
+//! object together from several passes and could mix two revisions. What helps is that a sender
+//! changes revisions between two passes only: **one pass of one sender is one revision.** So each
+//! slice remembers the pass it came in, and passes form groups:
+//!
+//! * a slice that comes again and agrees links its pass to the group of the slice held,
+//! * slices that come again and differ prove the group of the slices held stale: it is dropped,
+//! * an object is whole when every slice is held and one group is left.
+//!
+//! Senders go on in order, so the slices that follow the last missing one are those of the earlier
+//! pass, and a few of them settle the question.
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use arrayvec::ArrayVec;
+use stbcast_object::Micros;
+
+use crate::limits::{
+    CONFIRM_SLICES, PASS_SILENCE, REORDER_SLICES, REVISION_CONTRADICTIONS, SENDERS_MAX,
+};
+
+/// A pass, as a slice remembers it.
+pub(crate) type Tag = u8;
+
+/// Groups kept apart; beyond that the smallest is dropped and its slices are received again.
+const GROUPS_MAX: usize = Tag::MAX as usize;
+
+/// Arrivals in which a slice that comes again is a duplicate made by the network, which proves
+/// nothing.
+const RECENT: usize = REORDER_SLICES as usize;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Passes {
+    senders: ArrayVec<Sender, SENDERS_MAX>,
+    /// By tag; several tags share a root once they are linked.
+    groups: Vec<Group>,
+    recent: ArrayVec<u32, RECENT>,
+    next_recent: usize,
+    next_serial: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Group {
+    root: Tag,
+    /// Slices held.
+    size: u32,
+    /// Slices of the pass `serial` that agreed.
+    agreed: u32,
+    serial: u32,
+    /// Slices in a row that differed.
+    contradictions: u32,
+}
+
+#[derive(Clone, Debug)]
+struct Sender {
+    from: IpAddr,
+    pass: Pass,
+    /// The pass before: its last datagrams may be overtaken by the first of the new one.
+    previous: Option<Pass>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pass {
+    serial: u32,
+    last_index: u32,
+    last_at: Micros,
+    /// Its group, once it has stored or linked.
+    tag: Option<Tag>,
+}
+
+/// What a slice that differs from the one held comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dispute {
+    /// Not decided; the next slices tell.
+    Open,
+    /// The slices of this root are stale.
+    Stale(Tag),
+    /// It contradicts its own pass: damage or forgery.
+    Stray,
+}
+
+impl Passes {
+    /// Notes that slice `index` of `total` arrived; whether it is a duplicate made by the network.
+    pub(crate) fn arrive(&mut self, now: Micros, from: IpAddr, index: u32, total: u32) -> bool {
+        let reorder = REORDER_SLICES.min(total / 2).max(1);
+        self.enter_pass(now, from, index, reorder);
+        let window = (reorder as usize).min(RECENT);
+        let repeated = self.recent.contains(&index);
+        if self.recent.len() > window {
+            self.recent.clear();
+            self.next_recent = 0;
+        }
+        if self.recent.len() < window {
+            self.recent.push(index);
+        } else if let Some(slot) = self.recent.get_mut(self.next_recent) {
+            *slot = index;
+        }
+        self.next_recent = (self.next_recent + 1) % window;
+        repeated
+    }
+
+    fn enter_pass(&mut self, now: Micros, from: IpAddr, index: u32, reorder: u32) {
+        let serial = self.next_serial;
+        let fresh = Pass { serial, last_index: index, last_at: now, tag: None };
+        let Some(place) = self.senders.iter().position(|sender| sender.from == from) else {
+            if self.senders.is_full() {
+                self.senders.remove(0);
+            }
+            self.senders.push(Sender { from, pass: fresh, previous: None });
+            self.next_serial += 1;
+            return;
+        };
+        // The sender heard last stands last, so the one silent for longest makes room.
+        let mut sender = self.senders.remove(place);
+        let late = sender.previous.filter(|old| old.is_near(index, reorder));
+        let is_near = sender.pass.is_near(index, reorder);
+        if !is_near && (late.is_some() || !sender.pass.goes_on(now, index)) {
+            match late {
+                Some(previous) => {
+                    sender.previous = Some(sender.pass);
+                    sender.pass = previous;
+                }
+                None => {
+                    sender.previous = Some(sender.pass);
+                    sender.pass = fresh;
+                    self.next_serial += 1;
+                }
+            }
+        }
+        (sender.pass.last_index, sender.pass.last_at) = (index, now);
+        self.senders.push(sender);
+    }
+
+    fn pass(&self) -> Option<&Pass> {
+        self.senders.last().map(|sender| &sender.pass)
+    }
+
+    fn root_of(&self, tag: Tag) -> Tag {
+        self.groups.get(usize::from(tag)).map_or(tag, |group| group.root)
+    }
+
+    fn group(&mut self, root: Tag) -> Option<&mut Group> {
+        self.groups.get_mut(usize::from(root))
+    }
+
+    /// The slice that arrived is stored; the tag to keep with it. `None` when no further group can
+    /// be told apart: the caller drops the [`Passes::smallest`] and asks again.
+    pub(crate) fn store(&mut self) -> Option<Tag> {
+        let pass = *self.pass()?;
+        let tag = match pass.tag {
+            Some(tag) => tag,
+            None => self.new_group(pass.serial)?,
+        };
+        let root = self.root_of(tag);
+        self.set_tag(root);
+        let group = self.group(root)?;
+        group.size += 1;
+        group.contradictions = 0;
+        Some(root)
+    }
+
+    fn new_group(&mut self, serial: u32) -> Option<Tag> {
+        let group = |root| Group { root, size: 0, agreed: 0, serial, contradictions: 0 };
+        let in_use = |tag: Tag, groups: &[Group]| {
+            groups.iter().any(|group| group.root == tag && group.size > 0)
+                || groups.get(usize::from(tag)).is_some_and(|group| group.size > 0)
+        };
+        if self.groups.len() < GROUPS_MAX {
+            let tag = Tag::try_from(self.groups.len()).ok()?;
+            self.groups.push(group(tag));
+            return Some(tag);
+        }
+        let free = (0..Tag::MAX).find(|&tag| !in_use(tag, &self.groups))?;
+        *self.group(free)? = group(free);
+        Some(free)
+    }
+
+    fn set_tag(&mut self, tag: Tag) {
+        if let Some(sender) = self.senders.last_mut() {
+            sender.pass.tag = Some(tag);
+        }
+    }
+
+    /// The slice that arrived is held with `tag` and agrees.
+    pub(crate) fn agree(&mut self, tag: Tag) {
+        let Some(&Pass { serial, tag: mine, .. }) = self.pass() else { return };
+        let (theirs, mine) = (self.root_of(tag), mine.map(|mine| self.root_of(mine)));
+        let Some(group) = self.group(theirs) else { return };
+        group.contradictions = 0;
+        if mine == Some(theirs) {
+            return;
+        }
+        group.agreed = if group.serial == serial { group.agreed + 1 } else { 1 };
+        group.serial = serial;
+        if group.agreed >= CONFIRM_SLICES.min(group.size) {
+            self.link(mine, theirs);
+        }
+    }
+
+    fn link(&mut self, mine: Option<Tag>, theirs: Tag) {
+        if let Some(mine) = mine {
+            let size = self.group(mine).map_or(0, |group| core::mem::take(&mut group.size));
+            if let Some(group) = self.group(theirs) {
+                group.size += size;
+            }
+            for group in self.groups.iter_mut().filter(|group| group.root == mine) {
+                group.root = theirs;
+            }
+        }
+        self.set_tag(theirs);
+    }
+
+    /// The slice that arrived is held with `tag` and differs.
+    pub(crate) fn differ(&mut self, tag: Tag) -> Dispute {
+        let mine = self.pass().and_then(|pass| pass.tag).map(|mine| self.root_of(mine));
+        let theirs = self.root_of(tag);
+        if mine == Some(theirs) {
+            return Dispute::Stray;
+        }
+        let Some(group) = self.group(theirs) else { return Dispute::Stray };
+        group.contradictions += 1;
+        if group.contradictions >= REVISION_CONTRADICTIONS.min(group.size) {
+            Dispute::Stale(theirs)
+        } else {
+            Dispute::Open
+        }
+    }
+
+    /// Whether a tag belongs to the group of this root.
+    pub(crate) fn is_of(&self, tag: Tag, root: Tag) -> bool {
+        self.root_of(tag) == root
+    }
+
+    /// The slices of a group were dropped.
+    pub(crate) fn dropped(&mut self, root: Tag) {
+        if let Some(group) = self.group(root) {
+            *group = Group { root, size: 0, agreed: 0, serial: group.serial, contradictions: 0 };
+        }
+        for sender in &mut self.senders {
+            let passes = [Some(&mut sender.pass), sender.previous.as_mut()];
+            for pass in passes.into_iter().flatten() {
+                let of_root =
+                    |tag: Tag| self.groups.get(usize::from(tag)).is_some_and(|g| g.root == root);
+                if pass.tag.is_some_and(of_root) {
+                    pass.tag = None;
+                }
+            }
+        }
+    }
+
+    /// The group with the fewest slices.
+    pub(crate) fn smallest(&self) -> Option<Tag> {
+        let live = self.groups.iter().filter(|group| group.size > 0);
+        live.min_by_key(|group| group.size).map(|group| group.root)
+    }
+
+    /// Whether all slices held are known to be one revision.
+    pub(crate) fn is_settled(&self) -> bool {
+        let mut live = self.groups.iter().filter(|group| group.size > 0);
+        live.next().is_none_or(|group| group.contradictions == 0) && live.next().is_none()
+    }
+
+    /// Whether no slice that differs waits for a decision.
+    pub(crate) fn is_undisputed(&self) -> bool {
+        self.groups.iter().all(|group| group.contradictions == 0)
+    }
+}
+
+impl Pass {
+    /// Whether reordering alone explains the distance of slice `index`.
+    const fn is_near(&self, index: u32, reorder: u32) -> bool {
+        self.last_index.abs_diff(index) <= reorder
+    }
+
+    /// Whether slice `index` at `now` may come further on in this pass.
+    fn goes_on(&self, now: Micros, index: u32) -> bool {
+        index >= self.last_index && now.since(self.last_at) <= PASS_SILENCE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::net::Ipv4Addr;
+
+    const A: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const B: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+
+    fn at(ms: u64) -> Micros {
+        Micros::from_millis(ms)
+    }
+
+    fn stored(passes: &mut Passes, from: IpAddr, indices: impl IntoIterator<Item = u32>) -> Tag {
+        let mut tag = 0;
+        for index in indices {
+            passes.arrive(at(0), from, index, 1_000);
+            tag = passes.store().unwrap();
+        }
+        tag
+    }
+
+    #[test]
+    fn one_pass_is_one_group_even_when_reordered_or_lossy() {
+        let mut passes = Passes::default();
+        stored(&mut passes, A, [0, 2, 1, 3, 60, 5, 50, 300, 301, 290]);
+        assert!(passes.is_settled());
+    }
+
+    #[test]
+    fn a_second_pass_is_another_group_until_slices_agree() {
+        let mut passes = Passes::default();
+        let first = stored(&mut passes, A, 500..600);
+        stored(&mut passes, A, 0..500);
+        for index in 500..500 + CONFIRM_SLICES {
+            assert!(!passes.is_settled());
+            assert!(!passes.arrive(at(0), A, index, 1_000));
+            passes.agree(first);
+        }
+        assert!(passes.is_settled());
+    }
+
+    #[test]
+    fn a_group_of_two_slices_is_settled_or_dropped_by_two() {
+        let mut passes = Passes::default();
+        let old = stored(&mut passes, A, [998, 999]);
+        stored(&mut passes, A, 0..998);
+        passes.arrive(at(0), A, 998, 1_000);
+        assert_eq!(passes.differ(old), Dispute::Open);
+        assert!(!passes.is_undisputed());
+        passes.arrive(at(0), A, 999, 1_000);
+        assert_eq!(passes.differ(old), Dispute::Stale(old));
+        passes.dropped(old);
+        assert!(passes.is_settled());
+    }
+
+    #[test]
+    fn late_datagrams_of_the_old_pass_are_of_the_old_pass() {
+        let mut passes = Passes::default();
+        let old = stored(&mut passes, A, 900..998);
+        let new = stored(&mut passes, A, [0]);
+        assert_eq!(stored(&mut passes, A, [999]), old);
+        assert_eq!(stored(&mut passes, A, [1, 2]), new);
+        assert_ne!(old, new);
+    }
+
+    #[test]
+    fn duplicates_made_by_the_network_prove_nothing() {
+        let mut passes = Passes::default();
+        stored(&mut passes, A, 0..10);
+        assert!(passes.arrive(at(0), A, 5, 1_000));
+        stored(&mut passes, A, 10..100);
+        assert!(!passes.arrive(at(0), A, 5, 1_000), "long ago");
+    }
+
+    #[test]
+    fn a_long_silence_with_a_gap_may_hide_a_whole_cycle() {
+        let mut passes = Passes::default();
+        stored(&mut passes, A, 0..100);
+        passes.arrive(at(5_000), A, 100, 1_000);
+        passes.store();
+        assert!(passes.is_settled(), "the very next slice is of the same pass, however slow");
+        passes.arrive(at(20_000), A, 500, 1_000);
+        passes.store();
+        assert!(!passes.is_settled());
+    }
+
+    #[test]
+    fn two_senders_have_passes_of_their_own_that_link() {
+        let mut passes = Passes::default();
+        let a = stored(&mut passes, A, [0]);
+        let b = stored(&mut passes, B, [500]);
+        for step in 1..500 {
+            stored(&mut passes, A, [step]);
+            stored(&mut passes, B, [500 + step]);
+        }
+        assert!(!passes.is_settled());
+        for step in 500..520 {
+            passes.arrive(at(0), A, step, 1_000);
+            passes.agree(b);
+        }
+        assert!(passes.is_settled());
+        assert!(passes.is_of(a, passes.root_of(b)));
+    }
+
+    #[test]
+    fn groups_beyond_the_limit_are_refused_and_freed_tags_are_used_again() {
+        let mut passes = Passes::default();
+        let sender = |n: u32| IpAddr::V4(Ipv4Addr::from(n));
+        for n in 0..GROUPS_MAX as u32 {
+            stored(&mut passes, sender(n), [n]);
+        }
+        passes.arrive(at(0), A, 500, 1_000);
+        assert_eq!(passes.store(), None);
+        let smallest = passes.smallest().unwrap();
+        passes.dropped(smallest);
+        assert_eq!(passes.store(), Some(smallest));
+    }
+}
