@@ -57,7 +57,9 @@ impl Precoding {
     /// A CRC of 32 bits behind each slice, of the sender family called OIS.
     pub const CRC32_OIS: Self = Self(0x4000);
 
-    const WORDS: [(&'static str, Self); 4] = [
+    const WORDS: [(&'static str, Self); 6] = [
+        ("none-ois", Self::NONE_OIS),
+        ("crc32-ois", Self::CRC32_OIS),
         ("none", Self::NONE),
         ("crc16", Self::CRC16),
         ("sha1", Self::SHA1),
@@ -119,13 +121,9 @@ impl fmt::Display for ObjectType {
 
 impl fmt::Display for Precoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::NONE_OIS => f.pad("none-ois"),
-            Self::CRC32_OIS => f.pad("crc32-ois"),
-            _ => match Self::WORDS.iter().find(|(_, code)| code == self) {
-                Some((word, _)) => f.pad(word),
-                None => fmt::Display::fmt(&self.0, f),
-            },
+        match Self::WORDS.iter().find(|(_, code)| code == self) {
+            Some((word, _)) => f.pad(word),
+            None => fmt::Display::fmt(&self.0, f),
         }
     }
 }

@@ -70,9 +70,15 @@ impl Revision {
 #[derive(Clone, Debug, Default)]
 pub struct ChannelDecoder {
     learner: Learner,
+    source: Option<IpAddr>,
 }
 
 impl ChannelDecoder {
+    /// A decoder that learns trailers from this sender alone; from any, when `None`.
+    pub fn new(source: Option<IpAddr>) -> Self {
+        Self { learner: Learner::default(), source }
+    }
+
     /// Decodes one datagram; the payload handle is the range of the slice in `bytes`.
     ///
     /// # Errors
@@ -85,7 +91,11 @@ impl ChannelDecoder {
             length: u32::try_from(packet.payload().len()).unwrap_or(u32::MAX),
             fingerprint: packet.fingerprint(),
             trailer: packet.trailer().iter().copied().take(4).collect(),
-            verdict: self.learner.judge(&packet),
+            verdict: if self.source.is_some_and(|source| source != from) {
+                Verdict::Unverified
+            } else {
+                self.learner.judge(&packet)
+            },
         };
         Ok(Arrival {
             from,

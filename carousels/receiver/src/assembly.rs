@@ -107,40 +107,53 @@ impl Assembly {
             return Fit::OtherRevision;
         }
         let duplicate = self.passes.arrive(now, from, slice.index, self.revision.total);
-        match self.table.get(slice.index) {
-            None => Fit::New,
-            Some((fingerprint, _)) if duplicate => {
-                if fingerprint == slice.fingerprint {
-                    Fit::Repeat
-                } else {
-                    Fit::Stray
-                }
+        let Some((fingerprint, tag)) = self.table.get(slice.index) else { return Fit::New };
+        if fingerprint == slice.fingerprint {
+            if !duplicate {
+                self.passes.agree(slice.index, tag);
             }
-            Some((fingerprint, tag)) if fingerprint == slice.fingerprint => {
-                self.passes.agree(tag);
-                Fit::Repeat
-            }
-            Some((_, tag)) => match self.passes.differ(tag) {
-                Dispute::Open => Fit::Disputed,
-                Dispute::Stray => Fit::Stray,
-                Dispute::Stale(root) => Fit::Renewed { dropped: self.forget(root) },
-            },
+            return Fit::Repeat;
         }
+        let dropped = match self.passes.differ(slice.index, slice.fingerprint, tag) {
+            Dispute::Open => return Fit::Disputed,
+            Dispute::Stray => return Fit::Stray,
+            Dispute::Stale(root) => self.forget(root),
+            Dispute::StaleSlice => self.forget_one(slice.index, tag),
+        };
+        if self.passes.is_fresh() {
+            self.passes.arrive(now, from, slice.index, self.revision.total);
+        }
+        Fit::Renewed { dropped }
     }
 
     /// Forgets the slices of a group of passes; how many.
     fn forget(&mut self, root: Tag) -> u32 {
         let passes = &self.passes;
-        let mut dropped = self.table.forget(|tag| passes.is_of(tag, root));
-        self.passes.dropped(root);
-        if self.layout.is_waiting() && self.held() > 0 {
-            // Too few to be worth telling apart in the parking area.
-            dropped += self.held();
-            *self = Self::new(self.revision, self.length_max);
-        } else if self.held() == 0 {
+        let dropped = self.table.forget(|_, tag| passes.is_of(tag, root));
+        let table = &self.table;
+        self.passes.dropped(root, |index| table.get(index).is_some());
+        dropped + self.tidy_layout()
+    }
+
+    fn forget_one(&mut self, index: u32, tag: Tag) -> u32 {
+        let dropped = self.table.forget(|other, _| other == index);
+        self.passes.dropped_one(index, tag);
+        dropped + self.tidy_layout()
+    }
+
+    /// Brings the layout in line with what is still held; further slices given up for it.
+    fn tidy_layout(&mut self) -> u32 {
+        let held = self.held();
+        if held == 0 {
             (self.layout, self.trailers) = (Layout::default(), Trailers::default());
+        } else if self.layout.is_waiting() {
+            // Too few to be worth telling apart in the parking area.
+            *self = Self::new(self.revision, self.length_max);
+            return held;
         }
-        dropped
+        let table = &self.table;
+        self.layout.retain(|index| table.get(index).is_some());
+        0
     }
 
     /// Whether no slice with other bytes waits for a decision.
@@ -157,16 +170,25 @@ impl Assembly {
     ) -> Result<(), Rejection> {
         let total = self.revision.total;
         let outline = Outline { total, length_max: self.length_max };
-        self.layout.place((slice.index, slice.length), bytes, outline, &self.table, out)?;
-        if slice.index + 1 == total {
-            self.table.set_last_length(slice.length);
-        }
         let tag = self.passes.store().or_else(|| {
             let smallest = self.passes.smallest()?;
             self.forget(smallest);
             self.passes.store()
         });
-        self.table.insert(slice.index, slice.fingerprint, tag.ok_or(Rejection::OtherRevision)?);
+        let tag = tag.ok_or(Rejection::OtherRevision)?;
+        let place = (slice.index, slice.length);
+        if let Err(rejection) = self.layout.place(place, bytes, outline, &self.table, out) {
+            self.passes.dropped_one(slice.index, tag);
+            if self.layout.is_clogged(slice.length, self.length_max) {
+                // What is stale fills the log: what is held is given up, and received again.
+                *self = Self::new(self.revision, self.length_max);
+            }
+            return Err(rejection);
+        }
+        if slice.index + 1 == total {
+            self.table.set_last_length(slice.length);
+        }
+        self.table.insert(slice.index, slice.fingerprint, tag);
         self.trailers.note(slice);
         Ok(())
     }

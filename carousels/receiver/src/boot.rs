@@ -295,6 +295,10 @@ impl<P> Boot<P> {
             }
         }
         if let Some(end) = end {
+            if end.is_err() {
+                // What it still wanted stored would be answered to the next fetch.
+                self.queue.retain(|output| !output.is_for_storage());
+            }
             self.on_fetched(now, end);
         }
     }

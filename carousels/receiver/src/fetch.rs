@@ -249,6 +249,7 @@ impl<P> Fetch<P> {
         }
         if !self.is_over() {
             self.state = State::Over;
+            self.queue.retain(|output| !output.is_for_storage());
             self.tell(Event::Failed(error));
         }
     }
@@ -357,7 +358,9 @@ impl<P> Fetch<P> {
         }
         let fresh = Assembly::new(slice.revision, self.options.length_max);
         let dropped = self.assembly.replace(fresh).map_or(0, |old| old.held());
-        self.disputed.release();
+        for _ in self.disputed.release() {
+            self.stats.reject(Rejection::OtherRevision);
+        }
         self.tell_change(slice.revision, dropped);
         let waiting = self.rival.release();
         self.store_waiting(now, from, waiting);

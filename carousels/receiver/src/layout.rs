@@ -93,6 +93,10 @@ impl Layout {
         out: &mut Queue<P>,
     ) -> Result<(), Rejection> {
         if let Self::Waiting(waiting) = self {
+            let held: u64 = waiting.iter().map(|(_, length)| u64::from(*length)).sum();
+            if held + u64::from(length) > outline.length_max {
+                return Err(Rejection::TooLarge);
+            }
             let inner = index + 1 < outline.total;
             let other = waiting.iter().find(|(other, _)| inner && other + 1 < outline.total);
             match (outline.total, other) {
@@ -117,6 +121,9 @@ impl Layout {
             };
             if fits {
                 let offset = u64::from(index) * u64::from(slice_bytes);
+                if offset + u64::from(length) > outline.length_max {
+                    return Err(Rejection::TooLarge);
+                }
                 put(bytes, length, Area::Slot, offset, out);
                 return Ok(());
             }
@@ -167,6 +174,24 @@ impl Layout {
         }
         *self = Self::Direct { slice_bytes };
         Ok(())
+    }
+
+    /// Forgets where slices lie that are no longer held.
+    pub(crate) fn retain(&mut self, held: impl Fn(u32) -> bool) {
+        if let Self::Indexed { entries, .. } = self {
+            for (index, entry) in (0..).zip(entries.iter_mut()) {
+                if !held(index) {
+                    *entry = None;
+                }
+            }
+        }
+    }
+
+    /// Whether `length` more bytes would fit the log, were it not for what is stale in it.
+    pub(crate) fn is_clogged(&self, length: u32, length_max: u64) -> bool {
+        let Self::Indexed { entries, end } = self else { return false };
+        let live: u64 = entries.iter().flatten().map(|entry| u64::from(entry.length)).sum();
+        live < *end && live + u64::from(length) <= length_max
     }
 
     /// Whether slices wait in the parking area until their size is known.

@@ -38,6 +38,10 @@ pub const CONFIRM_SLICES: u32 = 8;
 /// A gap after a silence longer than this may hide a whole cycle, so what follows is a new pass.
 pub const PASS_SILENCE: Micros = Micros::from_secs(1);
 
+/// Longest span by which the network lets the first datagrams of a pass overtake the last ones of
+/// the pass before.
+pub const OVERTAKEN: Micros = Micros::from_millis(50);
+
 /// Senders of one object whose passes are followed apart.
 pub const SENDERS_MAX: usize = 4;
 

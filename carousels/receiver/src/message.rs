@@ -55,7 +55,8 @@ pub enum Output<P> {
         group: Group,
     },
     /// Prepare empty areas for an object. Areas of an earlier object that was not committed are
-    /// forgotten; what is in the store stays untouched.
+    /// forgotten; what is in the store stays untouched. From here on, nothing that was wanted
+    /// before may be answered any more.
     Begin {
         /// What it will be.
         role: Role,
@@ -100,6 +101,20 @@ pub enum Output<P> {
     Commit,
     /// Tell somebody.
     Event(Event),
+}
+
+impl<P> Output<P> {
+    /// Whether storage carries it out and answers.
+    pub(crate) const fn is_for_storage(&self) -> bool {
+        matches!(
+            self,
+            Self::Write { .. }
+                | Self::Copy { .. }
+                | Self::Sync { .. }
+                | Self::Read { .. }
+                | Self::Commit
+        )
+    }
 }
 
 /// What an object is to the box. Names from the network never become file names.

@@ -19,7 +19,7 @@ use arrayvec::ArrayVec;
 use stbcast_object::Micros;
 
 use crate::limits::{
-    CONFIRM_SLICES, PASS_SILENCE, REORDER_SLICES, REVISION_CONTRADICTIONS, SENDERS_MAX,
+    CONFIRM_SLICES, OVERTAKEN, PASS_SILENCE, REORDER_SLICES, REVISION_CONTRADICTIONS, SENDERS_MAX,
 };
 
 /// A pass, as a slice remembers it.
@@ -27,6 +27,9 @@ pub(crate) type Tag = u8;
 
 /// Groups kept apart; beyond that the smallest is dropped and its slices are received again.
 const GROUPS_MAX: usize = Tag::MAX as usize;
+
+/// Contradicted slices kept in mind; with more the group they belong to is taken to be stale.
+const SUSPECTS_MAX: usize = 8;
 
 /// Arrivals in which a slice that comes again is a duplicate made by the network, which proves
 /// nothing.
@@ -37,6 +40,7 @@ pub(crate) struct Passes {
     senders: ArrayVec<Sender, SENDERS_MAX>,
     /// By tag; several tags share a root once they are linked.
     groups: Vec<Group>,
+    suspects: ArrayVec<Suspect, SUSPECTS_MAX>,
     recent: ArrayVec<u32, RECENT>,
     next_recent: usize,
     next_serial: u32,
@@ -78,16 +82,31 @@ pub(crate) enum Dispute {
     Open,
     /// The slices of this root are stale.
     Stale(Tag),
-    /// It contradicts its own pass: damage or forgery.
+    /// The slice held is stale, alone: two passes differed from it in the same way.
+    StaleSlice,
+    /// It contradicts its own group: damage or forgery, or a revision that shares most slices.
     Stray,
+}
+
+/// A slice that was contradicted and has not agreed since.
+#[derive(Clone, Copy, Debug)]
+struct Suspect {
+    index: u32,
+    /// What came instead, and in which pass.
+    fingerprint: u32,
+    serial: u32,
 }
 
 impl Passes {
     /// Notes that slice `index` of `total` arrived; whether it is a duplicate made by the network.
     pub(crate) fn arrive(&mut self, now: Micros, from: IpAddr, index: u32, total: u32) -> bool {
-        let reorder = REORDER_SLICES.min(total / 2).max(1);
+        // Of two slices, any step back is a new pass.
+        let reorder = REORDER_SLICES.min(total.saturating_sub(1) / 2);
         self.enter_pass(now, from, index, reorder);
         let window = (reorder as usize).min(RECENT);
+        if window == 0 {
+            return false;
+        }
         let repeated = self.recent.contains(&index);
         if self.recent.len() > window {
             self.recent.clear();
@@ -115,7 +134,10 @@ impl Passes {
         };
         // The sender heard last stands last, so the one silent for longest makes room.
         let mut sender = self.senders.remove(place);
-        let late = sender.previous.filter(|old| old.is_near(index, reorder));
+        let overtaken = |old: &Pass| {
+            reorder > 0 && old.is_near(index, reorder) && now.since(old.last_at) <= OVERTAKEN
+        };
+        let late = sender.previous.filter(overtaken);
         let is_near = sender.pass.is_near(index, reorder);
         if !is_near && (late.is_some() || !sender.pass.goes_on(now, index)) {
             match late {
@@ -132,6 +154,11 @@ impl Passes {
         }
         (sender.pass.last_index, sender.pass.last_at) = (index, now);
         self.senders.push(sender);
+    }
+
+    /// Whether nothing has arrived yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.senders.is_empty()
     }
 
     fn pass(&self) -> Option<&Pass> {
@@ -184,8 +211,9 @@ impl Passes {
         }
     }
 
-    /// The slice that arrived is held with `tag` and agrees.
-    pub(crate) fn agree(&mut self, tag: Tag) {
+    /// Slice `index` arrived, is held with `tag` and agrees.
+    pub(crate) fn agree(&mut self, index: u32, tag: Tag) {
+        self.suspects.retain(|suspect| suspect.index != index);
         let Some(&Pass { serial, tag: mine, .. }) = self.pass() else { return };
         let (theirs, mine) = (self.root_of(tag), mine.map(|mine| self.root_of(mine)));
         let Some(group) = self.group(theirs) else { return };
@@ -213,10 +241,25 @@ impl Passes {
         self.set_tag(theirs);
     }
 
-    /// The slice that arrived is held with `tag` and differs.
-    pub(crate) fn differ(&mut self, tag: Tag) -> Dispute {
-        let mine = self.pass().and_then(|pass| pass.tag).map(|mine| self.root_of(mine));
+    /// Slice `index` arrived, is held with `tag`, and differs: its own is `fingerprint`.
+    pub(crate) fn differ(&mut self, index: u32, fingerprint: u32, tag: Tag) -> Dispute {
+        let Some(&Pass { serial, tag: mine, .. }) = self.pass() else { return Dispute::Stray };
+        let mine = mine.map(|mine| self.root_of(mine));
         let theirs = self.root_of(tag);
+        let suspect = Suspect { index, fingerprint, serial };
+        match self.suspects.iter_mut().find(|suspect| suspect.index == index) {
+            Some(old) if old.fingerprint == fingerprint => {
+                if old.serial != serial {
+                    return Dispute::StaleSlice;
+                }
+            }
+            Some(old) => *old = suspect,
+            None => {
+                if self.suspects.try_push(suspect).is_err() {
+                    return Dispute::Stale(theirs);
+                }
+            }
+        }
         if mine == Some(theirs) {
             return Dispute::Stray;
         }
@@ -229,13 +272,23 @@ impl Passes {
         }
     }
 
+    /// One slice held with `tag` was dropped.
+    pub(crate) fn dropped_one(&mut self, index: u32, tag: Tag) {
+        self.suspects.retain(|suspect| suspect.index != index);
+        let root = self.root_of(tag);
+        if let Some(group) = self.group(root) {
+            group.size = group.size.saturating_sub(1);
+        }
+    }
+
     /// Whether a tag belongs to the group of this root.
     pub(crate) fn is_of(&self, tag: Tag, root: Tag) -> bool {
         self.root_of(tag) == root
     }
 
-    /// The slices of a group were dropped.
-    pub(crate) fn dropped(&mut self, root: Tag) {
+    /// The slices of a group were dropped; `held` tells which are left.
+    pub(crate) fn dropped(&mut self, root: Tag, held: impl Fn(u32) -> bool) {
+        self.suspects.retain(|suspect| held(suspect.index));
         if let Some(group) = self.group(root) {
             *group = Group { root, size: 0, agreed: 0, serial: group.serial, contradictions: 0 };
         }
@@ -259,8 +312,8 @@ impl Passes {
 
     /// Whether all slices held are known to be one revision.
     pub(crate) fn is_settled(&self) -> bool {
-        let mut live = self.groups.iter().filter(|group| group.size > 0);
-        live.next().is_none_or(|group| group.contradictions == 0) && live.next().is_none()
+        let live = self.groups.iter().filter(|group| group.size > 0);
+        self.suspects.is_empty() && live.count() <= 1
     }
 
     /// Whether no slice that differs waits for a decision.
@@ -317,7 +370,7 @@ mod tests {
         for index in 500..500 + CONFIRM_SLICES {
             assert!(!passes.is_settled());
             assert!(!passes.arrive(at(0), A, index, 1_000));
-            passes.agree(first);
+            passes.agree(index, first);
         }
         assert!(passes.is_settled());
     }
@@ -328,12 +381,42 @@ mod tests {
         let old = stored(&mut passes, A, [998, 999]);
         stored(&mut passes, A, 0..998);
         passes.arrive(at(0), A, 998, 1_000);
-        assert_eq!(passes.differ(old), Dispute::Open);
+        assert_eq!(passes.differ(998, 1, old), Dispute::Open);
         assert!(!passes.is_undisputed());
         passes.arrive(at(0), A, 999, 1_000);
-        assert_eq!(passes.differ(old), Dispute::Stale(old));
-        passes.dropped(old);
+        assert_eq!(passes.differ(999, 1, old), Dispute::Stale(old));
+        passes.dropped(old, |index| index < 998);
         assert!(passes.is_settled());
+    }
+
+    #[test]
+    fn a_contradicted_slice_is_suspect_until_it_agrees_or_is_contradicted_again() {
+        let mut passes = Passes::default();
+        let tag = stored(&mut passes, A, 0..1_000);
+        let again = |passes: &mut Passes, index| assert!(!passes.arrive(at(0), A, index, 1_000));
+        again(&mut passes, 100);
+        assert_eq!(passes.differ(100, 7, tag), Dispute::Open);
+        again(&mut passes, 101);
+        passes.agree(101, tag);
+        assert!(!passes.is_settled(), "slice 100 is still in doubt");
+        for index in 300..400 {
+            again(&mut passes, index);
+            passes.agree(index, tag);
+        }
+        again(&mut passes, 100);
+        assert_eq!(passes.differ(100, 7, tag), Dispute::StaleSlice);
+        passes.dropped_one(100, tag);
+        assert!(passes.is_settled());
+    }
+
+    #[test]
+    fn two_slices_step_back_into_a_new_pass() {
+        let mut passes = Passes::default();
+        passes.arrive(at(0), A, 1, 2);
+        passes.store();
+        passes.arrive(at(0), A, 0, 2);
+        passes.store();
+        assert!(!passes.is_settled());
     }
 
     #[test]
@@ -379,7 +462,7 @@ mod tests {
         assert!(!passes.is_settled());
         for step in 500..520 {
             passes.arrive(at(0), A, step, 1_000);
-            passes.agree(b);
+            passes.agree(step, b);
         }
         assert!(passes.is_settled());
         assert!(passes.is_of(a, passes.root_of(b)));
@@ -395,7 +478,7 @@ mod tests {
         passes.arrive(at(0), A, 500, 1_000);
         assert_eq!(passes.store(), None);
         let smallest = passes.smallest().unwrap();
-        passes.dropped(smallest);
+        passes.dropped(smallest, |_| true);
         assert_eq!(passes.store(), Some(smallest));
     }
 }

@@ -80,14 +80,15 @@ impl SliceTable {
         }
     }
 
-    /// Forgets every slice whose pass is `stale`; how many.
-    pub(crate) fn forget(&mut self, stale: impl Fn(Tag) -> bool) -> u32 {
+    /// Forgets every slice that is `stale` by index and pass; how many.
+    pub(crate) fn forget(&mut self, stale: impl Fn(u32, Tag) -> bool) -> u32 {
         let before = self.held;
-        for chunk in self.chunks.iter_mut().flatten() {
-            for (slot, tag) in chunk.tags.iter().enumerate() {
+        let chunks = self.chunks.iter_mut().zip((0..).step_by(CHUNK_SLICES as usize));
+        for (chunk, first) in chunks.filter_map(|(chunk, first)| Some((chunk.as_mut()?, first))) {
+            for (index, (slot, tag)) in (first..).zip(chunk.tags.iter().enumerate()) {
                 let Some(bits) = chunk.held.get_mut(slot / 64) else { continue };
                 let bit = 1 << (slot % 64);
-                if *bits & bit != 0 && stale(*tag) {
+                if *bits & bit != 0 && stale(index, *tag) {
                     *bits &= !bit;
                     self.held -= 1;
                 }
@@ -123,8 +124,8 @@ mod tests {
                 map.entry(index).or_insert((print, tag));
                 prop_assert_eq!(table.held() as usize, map.len());
             }
-            prop_assert_eq!(table.forget(|tag| tag == 1) as usize, map.values().filter(|(_, tag)| *tag == 1).count());
-            map.retain(|_, (_, tag)| *tag != 1);
+            prop_assert_eq!(table.forget(|index, tag| tag == 1 && index >= 7) as usize, map.iter().filter(|(index, (_, tag))| *tag == 1 && **index >= 7).count());
+            map.retain(|index, (_, tag)| *tag != 1 || *index < 7);
             for index in 0..5_000 {
                 prop_assert_eq!(table.get(index), map.get(&index).copied());
             }

@@ -68,6 +68,20 @@ fn a_change_of_content_between_the_halves_of_two_passes_is_never_mixed() {
 }
 
 #[test]
+fn two_slices_of_two_revisions_are_not_an_object() {
+    let [old, new] = [40, 41].map(|seed| noise(seed, 150));
+    let [sent_old, sent_new] = [&old, &new].map(|bytes| Sent::equal("image", bytes, 100));
+    let mut fetch = fetching();
+    fetch.hear(sent_old.datagram(1));
+    fetch.hear(sent_new.datagram(0));
+    assert!(!fetch.is_over());
+    for _ in 0..3 {
+        fetch.hear_all(sent_new.pass());
+    }
+    fetch.assert_object(&new, "three passes of the new revision");
+}
+
+#[test]
 fn a_revision_with_another_total_replaces_the_old_one_and_loses_no_slice() {
     let (_, old) = image(6, 200);
     let (bytes, new) = image(7, 210);
@@ -89,11 +103,12 @@ fn a_stray_that_contradicts_does_not_spoil_what_is_held() {
     let mut fetch = fetching();
     for index in 0..100 {
         fetch.hear(sent.datagram(index));
-        if index % 10 == 5 {
+        if index % 20 == 5 {
             fetch.hear_from(RIVAL, &stray.datagram(index));
         }
     }
-    fetch.hear_all(sent.pass().take(20));
+    assert!(!fetch.is_over(), "five slices are in doubt");
+    fetch.hear_all(sent.pass());
     fetch.assert_object(&bytes, "");
     assert_eq!(fetch.session.stats().revision_changes, 0);
 }
@@ -287,14 +302,14 @@ fn reordering_and_duplication_cost_nothing_but_duplicates() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Loss, duplication, revisions changing between passes and strays: a committed object is
-    /// always exactly one revision.
+    /// Loss, and revisions changing between passes: a committed object is always exactly one
+    /// revision. Loss of half a pass in a row could hide a change of pass, so there is less of it.
     #[test]
     fn whatever_is_heard_nothing_mixed_is_ever_committed(
         seed: u64,
-        totals in proptest::collection::vec(2usize..40, 1..4),
-        script in proptest::collection::vec((0usize..4, any::<u64>(), 0u8..60), 1..12),
-        start in 0u32..40,
+        totals in proptest::collection::vec(20usize..60, 1..4),
+        script in proptest::collection::vec((0usize..4, any::<u64>(), 0u8..35), 1..12),
+        start in 0u32..60,
     ) {
         let revisions: Vec<_> =
             totals.iter().enumerate().map(|(i, &n)| image(seed ^ i as u64, n.max(2))).collect();

@@ -220,7 +220,7 @@ impl<'a> Shell<'a> {
         // The socket left before goes first: a box may be allowed few memberships.
         self.receiver = None;
         if self.decoded != Some(group) {
-            (self.decoder, self.decoded) = (ChannelDecoder::default(), Some(group));
+            (self.decoder, self.decoded) = (ChannelDecoder::new(source), Some(group));
         }
         match Receiver::join(group, source, self.options.interface) {
             Ok(receiver) => {
