@@ -2,16 +2,14 @@
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use stbcast_infocast::{Check, Name, ObjectCheck, Verdict};
 use stbcast_object::{Group, Micros};
 
-use crate::assembly::{Assembly, Fit};
-use crate::layout::Bytes;
+use crate::assembly::Assembly;
+use crate::gathering::{Gathering, Ledger};
 use crate::limits;
-use crate::rival::{Disputed, Rival};
 use crate::{Arrival, Event, Input, Output, Rejection, Role, Stats};
 
 /// Which object to fetch.
@@ -136,11 +134,7 @@ pub struct Fetch<P> {
     attempt: u8,
     last_alive: Micros,
     last_wanted: Micros,
-    assembly: Option<Assembly>,
-    /// A revision that may be about to replace the one being received.
-    rival: Rival,
-    /// Slices that differ from those held, until it is known which are stale.
-    disputed: Disputed,
+    gathering: Gathering,
     stats: Stats,
     outstanding: u32,
     queue: VecDeque<Output<P>>,
@@ -149,6 +143,7 @@ pub struct Fetch<P> {
 impl<P> Fetch<P> {
     /// A fetch that begins with the first [`Input::Wake`].
     pub fn new(target: Target, options: FetchOptions) -> Self {
+        let gathering = Gathering::new(options.length_max);
         Self {
             target,
             options,
@@ -156,9 +151,7 @@ impl<P> Fetch<P> {
             attempt: 0,
             last_alive: Micros::ZERO,
             last_wanted: Micros::ZERO,
-            assembly: None,
-            rival: Rival::default(),
-            disputed: Disputed::default(),
+            gathering,
             stats: Stats::default(),
             outstanding: 0,
             queue: VecDeque::new(),
@@ -219,7 +212,7 @@ impl<P> Fetch<P> {
     /// How far it is.
     pub fn progress(&self) -> Progress {
         let (held, total) =
-            self.assembly.as_ref().map_or((0, 0), |a| (a.held(), a.revision().total));
+            self.gathering.assembly().map_or((0, 0), |a| (a.held(), a.revision().total));
         Progress { held, total, attempt: self.attempt }
     }
 
@@ -300,116 +293,20 @@ impl<P> Fetch<P> {
         if arrival.slice.verdict == Verdict::Bad {
             return self.stats.reject(Rejection::BadTrailer);
         }
-        match self.take(now, arrival) {
+        let Arrival { from, slice, payload, .. } = arrival;
+        let ledger = Ledger { queue: &mut self.queue, stats: &mut self.stats };
+        match self.gathering.take((now, from), slice, payload, ledger) {
             Ok(()) => self.last_wanted = now,
             Err(rejection) => self.stats.reject(rejection),
         }
         self.finish_when_complete();
     }
 
-    fn take(&mut self, now: Micros, arrival: Arrival<P>) -> Result<(), Rejection> {
-        let Arrival { from, slice, payload, .. } = arrival;
-        let assembly = match &mut self.assembly {
-            Some(assembly) => assembly,
-            None => {
-                let revision = slice.revision;
-                self.queue.push_back(Output::Event(Event::Found { revision }));
-                self.assembly.insert(Assembly::new(revision, self.options.length_max))
-            }
-        };
-        let fit = assembly.arrive(now, from, &slice);
-        if fit != Fit::OtherRevision {
-            let strays = self.rival.end();
-            (0..strays).for_each(|_| self.stats.reject(Rejection::OtherRevision));
-        }
-        match fit {
-            Fit::New => self.store(&slice, Bytes::Payload(payload))?,
-            Fit::Repeat => self.stats.duplicates += 1,
-            Fit::Stray => return Err(Rejection::OtherRevision),
-            Fit::Disputed => {
-                let place = self.disputed.park(slice).ok_or(Rejection::OtherRevision)?;
-                crate::layout::park(payload, place, &mut self.queue);
-                return Ok(());
-            }
-            Fit::Renewed { dropped } => {
-                self.tell_change(slice.revision, dropped);
-                let waiting = self.disputed.release();
-                self.store_waiting(now, from, waiting);
-                self.store(&slice, Bytes::Payload(payload))?;
-            }
-            Fit::OtherRevision => return self.take_rival(now, from, slice, payload),
-        }
-        self.forget_settled();
-        Ok(())
-    }
-
-    /// A slice of another revision waits, until enough of them have proven it.
-    fn take_rival(
-        &mut self,
-        now: Micros,
-        from: IpAddr,
-        slice: crate::Slice,
-        payload: P,
-    ) -> Result<(), Rejection> {
-        if !self.rival.contradicts(&slice) {
-            let place = self.rival.park(slice).ok_or(Rejection::OtherRevision)?;
-            crate::layout::park(payload, place, &mut self.queue);
-            return Ok(());
-        }
-        let fresh = Assembly::new(slice.revision, self.options.length_max);
-        let dropped = self.assembly.replace(fresh).map_or(0, |old| old.held());
-        for _ in self.disputed.release() {
-            self.stats.reject(Rejection::OtherRevision);
-        }
-        self.tell_change(slice.revision, dropped);
-        let waiting = self.rival.release();
-        self.store_waiting(now, from, waiting);
-        if let Some(assembly) = &mut self.assembly {
-            assembly.arrive(now, from, &slice);
-        }
-        self.store(&slice, Bytes::Payload(payload))
-    }
-
-    fn store(&mut self, slice: &crate::Slice, bytes: Bytes<P>) -> Result<(), Rejection> {
-        if let Some(assembly) = &mut self.assembly {
-            assembly.store(slice, bytes, &mut self.queue)?;
-            self.stats.stored += 1;
-        }
-        Ok(())
-    }
-
-    /// Stores the slices that waited, those that fit now.
-    fn store_waiting(&mut self, now: Micros, from: IpAddr, waiting: Vec<(usize, crate::Slice)>) {
-        for (place, slice) in waiting {
-            let fit = self.assembly.as_mut().map(|assembly| assembly.arrive(now, from, &slice));
-            let stored = match fit {
-                Some(Fit::New) => self.store(&slice, Bytes::Parked(place)),
-                _ => Err(Rejection::OtherRevision),
-            };
-            if let Err(rejection) = stored {
-                self.stats.reject(rejection);
-            }
-        }
-    }
-
-    /// Slices that differed are forgotten when what is held has been confirmed since.
-    fn forget_settled(&mut self) {
-        if self.assembly.as_ref().is_some_and(Assembly::is_undisputed) {
-            for _ in self.disputed.release() {
-                self.stats.reject(Rejection::OtherRevision);
-            }
-        }
-    }
-
-    fn tell_change(&mut self, revision: crate::Revision, dropped: u32) {
-        self.stats.revision_changes += 1;
-        self.tell(Event::RevisionChanged { revision, dropped });
-    }
-
     fn finish_when_complete(&mut self) {
-        let Some(assembly) = &self.assembly else { return };
-        if matches!(self.state, State::Receiving) && assembly.is_complete() && self.rival.is_quiet()
-        {
+        if !matches!(self.state, State::Receiving) {
+            return;
+        }
+        if let Some(assembly) = self.gathering.whole() {
             let length = assembly.finish(&mut self.queue);
             self.queue.push_back(Output::Leave { group: self.target.group });
             self.state = State::Storing { length };
@@ -436,14 +333,14 @@ impl<P> Fetch<P> {
         if !ok {
             return self.fail(FetchError::Storage { doing: "make the object durable" });
         }
-        let trailer = self.assembly.as_ref().and_then(Assembly::whole_object_trailer);
+        let trailer = self.gathering.assembly().and_then(Assembly::whole_object_trailer);
         match trailer.map(|trailer| ObjectCheck::new(trailer)) {
             Some(check) => {
                 self.state = State::Checking { length, read: 0, check };
                 self.read_on();
             }
             None => {
-                let check = self.assembly.as_ref().and_then(Assembly::check);
+                let check = self.gathering.assembly().and_then(Assembly::check);
                 self.commit(length, check);
             }
         }

@@ -26,6 +26,7 @@ mod boot;
 mod census;
 mod drive;
 mod fetch;
+mod gathering;
 mod layout;
 mod message;
 mod passes;
