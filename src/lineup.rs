@@ -1,7 +1,7 @@
 //! The line-up: all channels and objects on air, and the file that says so.
 //!
-//! Two kinds of file, one result. [`read`] takes our TOML ([`written`]) or a vendor's
-//! `infocastconfig.xml` ([`vendor`]); both become a [`LineUp`] whose every value has been checked,
+//! Two kinds of file, one result. [`read`] takes our TOML (`written`) or a vendor's
+//! `infocastconfig.xml` (`vendor`); both become a [`LineUp`] whose every value has been checked,
 //! or [`Finding`]s that name file, line and column.
 
 use std::fmt;
