@@ -110,7 +110,7 @@ impl Assembly {
         let Some((fingerprint, tag)) = self.table.get(slice.index) else { return Fit::New };
         if fingerprint == slice.fingerprint {
             if !duplicate {
-                self.passes.agree(slice.index, tag);
+                self.passes.agree(slice.index, fingerprint, tag);
             }
             return Fit::Repeat;
         }

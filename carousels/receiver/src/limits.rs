@@ -31,11 +31,12 @@ pub const PARKED_SLICE_BYTES: usize = stbcast_infocast::Packet::BYTES_MAX;
 /// revision, and those that differ from what is held.
 pub const PARKING_BYTES: usize = (2 * PARKED_SLICES_MAX + 2) * PARKED_SLICE_BYTES;
 
-/// Repeated slices that must agree before two passes are believed to be of one revision. Senders
-/// change revisions between passes only, so a few tell.
+/// Different repeated slices that must agree before two passes are believed to be of one revision.
+/// Senders change revisions between passes only, so a few tell.
 pub const CONFIRM_SLICES: u32 = 8;
 
-/// A gap after a silence longer than this may hide a whole cycle, so what follows is a new pass.
+/// While the pace of a pass is not known, a silence longer than this may hide a whole cycle, so
+/// what follows is a new pass.
 pub const PASS_SILENCE: Micros = Micros::from_secs(1);
 
 /// Longest span by which the network lets the first datagrams of a pass overtake the last ones of
@@ -45,7 +46,8 @@ pub const OVERTAKEN: Micros = Micros::from_millis(50);
 /// Senders of one object whose passes are followed apart.
 pub const SENDERS_MAX: usize = 4;
 
-/// Packets that arrive this much out of order do not count as a new pass.
+/// Packets that arrive this much out of order do not count as a new pass; an eighth of the object
+/// where that is less.
 pub const REORDER_SLICES: u32 = 64;
 
 /// Objects `listen` keeps apart; further names are counted together.

@@ -31,6 +31,9 @@ const GROUPS_MAX: usize = Tag::MAX as usize;
 /// Contradicted slices kept in mind; with more the group they belong to is taken to be stale.
 const SUSPECTS_MAX: usize = 8;
 
+/// Slices a pass has moved on before its pace is believed.
+const PACE_SLICES: u32 = 16;
+
 /// Arrivals in which a slice that comes again is a duplicate made by the network, which proves
 /// nothing.
 const RECENT: usize = REORDER_SLICES as usize;
@@ -46,16 +49,23 @@ pub(crate) struct Passes {
     next_serial: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Group {
     root: Tag,
     /// Slices held.
     size: u32,
-    /// Slices of the pass `serial` that agreed.
+    /// Slices of the pass `serial` that agreed, and different ones among them.
     agreed: u32,
+    distinct: ArrayVec<u32, { CONFIRM_SLICES as usize }>,
     serial: u32,
     /// Slices in a row that differed.
     contradictions: u32,
+}
+
+impl Group {
+    fn new(root: Tag, serial: u32) -> Self {
+        Self { root, size: 0, agreed: 0, distinct: ArrayVec::new(), serial, contradictions: 0 }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -69,6 +79,8 @@ struct Sender {
 #[derive(Clone, Copy, Debug)]
 struct Pass {
     serial: u32,
+    first_index: u32,
+    first_at: Micros,
     last_index: u32,
     last_at: Micros,
     /// Its group, once it has stored or linked.
@@ -100,9 +112,8 @@ struct Suspect {
 impl Passes {
     /// Notes that slice `index` of `total` arrived; whether it is a duplicate made by the network.
     pub(crate) fn arrive(&mut self, now: Micros, from: IpAddr, index: u32, total: u32) -> bool {
-        // Of two slices, any step back is a new pass.
-        let reorder = REORDER_SLICES.min(total.saturating_sub(1) / 2);
-        self.enter_pass(now, from, index, reorder);
+        let reorder = REORDER_SLICES.min(total / 8);
+        self.enter_pass(now, from, index, total);
         let window = (reorder as usize).min(RECENT);
         if window == 0 {
             return false;
@@ -121,9 +132,8 @@ impl Passes {
         repeated
     }
 
-    fn enter_pass(&mut self, now: Micros, from: IpAddr, index: u32, reorder: u32) {
-        let serial = self.next_serial;
-        let fresh = Pass { serial, last_index: index, last_at: now, tag: None };
+    fn enter_pass(&mut self, now: Micros, from: IpAddr, index: u32, total: u32) {
+        let fresh = Pass::new(self.next_serial, index, now);
         let Some(place) = self.senders.iter().position(|sender| sender.from == from) else {
             if self.senders.is_full() {
                 self.senders.remove(0);
@@ -134,25 +144,20 @@ impl Passes {
         };
         // The sender heard last stands last, so the one silent for longest makes room.
         let mut sender = self.senders.remove(place);
-        let overtaken = |old: &Pass| {
-            reorder > 0 && old.is_near(index, reorder) && now.since(old.last_at) <= OVERTAKEN
-        };
+        // Of few slices, one that comes again may as well be of a new pass.
+        let overtaken = |old: &Pass| old.last_index != index && old.is_overtaken(now, index, total);
         let late = sender.previous.filter(overtaken);
-        let is_near = sender.pass.is_near(index, reorder);
-        if !is_near && (late.is_some() || !sender.pass.goes_on(now, index)) {
-            match late {
-                Some(previous) => {
-                    sender.previous = Some(sender.pass);
-                    sender.pass = previous;
-                }
-                None => {
-                    sender.previous = Some(sender.pass);
-                    sender.pass = fresh;
-                    self.next_serial += 1;
-                }
-            }
+        if sender.pass.is_overtaken(now, index, total) {
+            sender.pass.advance(now, index);
+        } else if let Some(mut previous) = late {
+            previous.advance(now, index);
+            sender.previous = Some(core::mem::replace(&mut sender.pass, previous));
+        } else if sender.pass.goes_on(now, index, total) {
+            sender.pass.advance(now, index);
+        } else {
+            sender.previous = Some(core::mem::replace(&mut sender.pass, fresh));
+            self.next_serial += 1;
         }
-        (sender.pass.last_index, sender.pass.last_at) = (index, now);
         self.senders.push(sender);
     }
 
@@ -190,19 +195,17 @@ impl Passes {
     }
 
     fn new_group(&mut self, serial: u32) -> Option<Tag> {
-        let group = |root| Group { root, size: 0, agreed: 0, serial, contradictions: 0 };
-        let in_use = |tag: Tag, groups: &[Group]| {
-            groups.iter().any(|group| group.root == tag && group.size > 0)
-                || groups.get(usize::from(tag)).is_some_and(|group| group.size > 0)
-        };
         if self.groups.len() < GROUPS_MAX {
             let tag = Tag::try_from(self.groups.len()).ok()?;
-            self.groups.push(group(tag));
+            self.groups.push(Group::new(tag, serial));
             return Some(tag);
         }
-        let free = (0..Tag::MAX).find(|&tag| !in_use(tag, &self.groups))?;
-        *self.group(free)? = group(free);
-        Some(free)
+        // A tag that is linked to another still stands with its slices.
+        let is_free = |(tag, group): (Tag, &Group)| group.size == 0 && group.root == tag;
+        let free = (0..=Tag::MAX).zip(&self.groups).position(is_free)?;
+        let tag = Tag::try_from(free).ok()?;
+        *self.group(tag)? = Group::new(tag, serial);
+        Some(tag)
     }
 
     fn set_tag(&mut self, tag: Tag) {
@@ -211,8 +214,11 @@ impl Passes {
         }
     }
 
-    /// Slice `index` arrived, is held with `tag` and agrees.
-    pub(crate) fn agree(&mut self, index: u32, tag: Tag) {
+    /// Slice `index` arrived, is held with `tag` and agrees; both have this `fingerprint`.
+    ///
+    /// Revisions of one image share runs of equal slices, black or padding: so different slices
+    /// must agree, or all there are.
+    pub(crate) fn agree(&mut self, index: u32, fingerprint: u32, tag: Tag) {
         self.suspects.retain(|suspect| suspect.index != index);
         let Some(&Pass { serial, tag: mine, .. }) = self.pass() else { return };
         let (theirs, mine) = (self.root_of(tag), mine.map(|mine| self.root_of(mine)));
@@ -221,9 +227,15 @@ impl Passes {
         if mine == Some(theirs) {
             return;
         }
-        group.agreed = if group.serial == serial { group.agreed + 1 } else { 1 };
-        group.serial = serial;
-        if group.agreed >= CONFIRM_SLICES.min(group.size) {
+        if group.serial != serial {
+            (group.serial, group.agreed) = (serial, 0);
+            group.distinct.clear();
+        }
+        group.agreed += 1;
+        if !group.distinct.contains(&fingerprint) {
+            let _ = group.distinct.try_push(fingerprint);
+        }
+        if group.distinct.is_full() || group.agreed >= group.size {
             self.link(mine, theirs);
         }
     }
@@ -289,9 +301,6 @@ impl Passes {
     /// The slices of a group were dropped; `held` tells which are left.
     pub(crate) fn dropped(&mut self, root: Tag, held: impl Fn(u32) -> bool) {
         self.suspects.retain(|suspect| held(suspect.index));
-        if let Some(group) = self.group(root) {
-            *group = Group { root, size: 0, agreed: 0, serial: group.serial, contradictions: 0 };
-        }
         for sender in &mut self.senders {
             let passes = [Some(&mut sender.pass), sender.previous.as_mut()];
             for pass in passes.into_iter().flatten() {
@@ -300,6 +309,11 @@ impl Passes {
                 if pass.tag.is_some_and(of_root) {
                     pass.tag = None;
                 }
+            }
+        }
+        for (tag, group) in (0..=Tag::MAX).zip(&mut self.groups) {
+            if group.root == root {
+                *group = Group::new(tag, group.serial);
             }
         }
     }
@@ -323,14 +337,36 @@ impl Passes {
 }
 
 impl Pass {
-    /// Whether reordering alone explains the distance of slice `index`.
-    const fn is_near(&self, index: u32, reorder: u32) -> bool {
-        self.last_index.abs_diff(index) <= reorder
+    const fn new(serial: u32, index: u32, now: Micros) -> Self {
+        let (first_index, first_at, last_index, last_at) = (index, now, index, now);
+        Self { serial, first_index, first_at, last_index, last_at, tag: None }
     }
 
-    /// Whether slice `index` at `now` may come further on in this pass.
-    fn goes_on(&self, now: Micros, index: u32) -> bool {
-        index >= self.last_index && now.since(self.last_at) <= PASS_SILENCE
+    fn advance(&mut self, now: Micros, index: u32) {
+        (self.last_index, self.last_at) = (index, now);
+    }
+
+    /// Time `slices` take at the pace of this pass; unknown before it has moved a little.
+    fn time_of(&self, slices: u32) -> Option<Micros> {
+        let moved = self.last_index.checked_sub(self.first_index)?;
+        if moved < PACE_SLICES {
+            return None;
+        }
+        Some(Micros(self.last_at.since(self.first_at).times(slices.into()).0 / u64::from(moved)))
+    }
+
+    /// Whether the network alone explains that slice `index` comes now, behind later ones.
+    fn is_overtaken(&self, now: Micros, index: u32, total: u32) -> bool {
+        let reorder = REORDER_SLICES.min(total / 8);
+        self.last_index.abs_diff(index) <= reorder && now.since(self.last_at) <= OVERTAKEN
+    }
+
+    /// Whether slice `index` at `now` may come further on in this pass: less time has gone by than
+    /// the slices between and half a cycle take.
+    fn goes_on(&self, now: Micros, index: u32, total: u32) -> bool {
+        let Some(ahead) = index.checked_sub(self.last_index) else { return false };
+        let most = self.time_of(ahead.saturating_add(total / 2)).unwrap_or(PASS_SILENCE);
+        now.since(self.last_at) <= most.max(OVERTAKEN)
     }
 }
 
@@ -370,7 +406,7 @@ mod tests {
         for index in 500..500 + CONFIRM_SLICES {
             assert!(!passes.is_settled());
             assert!(!passes.arrive(at(0), A, index, 1_000));
-            passes.agree(index, first);
+            passes.agree(index, index, first);
         }
         assert!(passes.is_settled());
     }
@@ -397,11 +433,11 @@ mod tests {
         again(&mut passes, 100);
         assert_eq!(passes.differ(100, 7, tag), Dispute::Open);
         again(&mut passes, 101);
-        passes.agree(101, tag);
+        passes.agree(101, 101, tag);
         assert!(!passes.is_settled(), "slice 100 is still in doubt");
         for index in 300..400 {
             again(&mut passes, index);
-            passes.agree(index, tag);
+            passes.agree(index, index, tag);
         }
         again(&mut passes, 100);
         assert_eq!(passes.differ(100, 7, tag), Dispute::StaleSlice);
@@ -439,15 +475,17 @@ mod tests {
     }
 
     #[test]
-    fn a_long_silence_with_a_gap_may_hide_a_whole_cycle() {
+    fn a_silence_that_could_hide_a_cycle_begins_a_new_pass_even_when_the_numbers_go_on() {
         let mut passes = Passes::default();
-        stored(&mut passes, A, 0..100);
-        passes.arrive(at(5_000), A, 100, 1_000);
-        passes.store();
-        assert!(passes.is_settled(), "the very next slice is of the same pass, however slow");
-        passes.arrive(at(20_000), A, 500, 1_000);
-        passes.store();
-        assert!(!passes.is_settled());
+        let mut hear = |ms: u64, index: u32| {
+            passes.arrive(at(ms), A, index, 1_000);
+            passes.store().unwrap()
+        };
+        let tags: Vec<_> = (0..100).map(|index| hear(u64::from(index) * 10, index)).collect();
+        assert!(tags.iter().all(|tag| *tag == tags[0]));
+        assert_eq!(hear(4_990, 100), tags[0], "4 s of silence at 10 s a cycle");
+        assert_eq!(hear(8_000, 800), tags[0], "a gap as long as what was lost in it");
+        assert_ne!(hear(18_100, 810), tags[0], "10 s of silence may be a whole cycle");
     }
 
     #[test]
@@ -462,7 +500,7 @@ mod tests {
         assert!(!passes.is_settled());
         for step in 500..520 {
             passes.arrive(at(0), A, step, 1_000);
-            passes.agree(step, b);
+            passes.agree(step, step, b);
         }
         assert!(passes.is_settled());
         assert!(passes.is_of(a, passes.root_of(b)));

@@ -68,6 +68,44 @@ fn a_change_of_content_between_the_halves_of_two_passes_is_never_mixed() {
 }
 
 #[test]
+fn runs_of_equal_slices_do_not_make_two_revisions_one() {
+    let [mut old, mut new] = [50, 51].map(|seed| noise(seed, 99_963));
+    old[50_000..55_000].fill(0);
+    new[50_000..55_000].fill(0);
+    let [sent_old, sent_new] = [&old, &new].map(|bytes| Sent::equal("image", bytes, 100));
+    let mut fetch = fetching();
+    fetch.hear_all((500..1_000).map(|index| sent_old.datagram(index)));
+    fetch.hear_all(sent_new.pass());
+    fetch.hear_all(sent_new.pass());
+    fetch.assert_object(&new, "the black run is the same in both");
+    let black = vec![0; 30_000];
+    let mut fetch = fetching();
+    let sent = Sent::equal("image", &black, 100);
+    fetch.hear_all((100..300).map(|index| sent.datagram(index)));
+    fetch.hear_all(sent.pass());
+    fetch.hear_all(sent.pass());
+    fetch.assert_object(&black, "nothing but equal slices");
+}
+
+#[test]
+fn an_outage_of_a_cycle_is_not_taken_for_a_gap() {
+    for (slices, heard, silence_ms, resume) in
+        [(1_000, 500, 900, 500), (1_000, 940, 25_000, 940), (100, 60, 9_000, 62)]
+    {
+        let [old, new] = [60, 61].map(|seed| image(seed, slices));
+        let mut fetch = fetching();
+        fetch.hear_all((0..heard).map(|index| old.1.datagram(index)));
+        fetch.now = fetch.now.after(Micros::from_millis(silence_ms));
+        fetch.hear_all((resume..slices as u32).map(|index| new.1.datagram(index)));
+        assert!(!fetch.is_over(), "{slices} slices, {silence_ms} ms");
+        for _ in 0..3 {
+            fetch.hear_all(new.1.pass());
+        }
+        fetch.assert_object(&new.0, "the new revision");
+    }
+}
+
+#[test]
 fn two_slices_of_two_revisions_are_not_an_object() {
     let [old, new] = [40, 41].map(|seed| noise(seed, 150));
     let [sent_old, sent_new] = [&old, &new].map(|bytes| Sent::equal("image", bytes, 100));
@@ -202,12 +240,14 @@ fn silence_is_counted_from_the_last_datagram_and_attempts_are_bounded() {
 }
 
 #[test]
-fn what_was_held_before_a_silence_is_still_held_after_it() {
+fn what_was_held_before_a_silence_counts_once_a_pass_has_confirmed_it() {
     let (bytes, sent) = image(16, 100);
     let mut fetch = fetching();
     fetch.hear_all(sent.pass().take(90));
     fetch.wait();
     fetch.hear_all((90..100).chain(0..20).map(|index| sent.datagram(index)));
+    assert!(!fetch.is_over(), "the silence may have hidden a change");
+    fetch.hear_all((20..100).map(|index| sent.datagram(index)));
     fetch.assert_object(&bytes, "");
 }
 
@@ -323,6 +363,8 @@ proptest! {
                 coins = coins.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
                 if (coins >> 33) % 100 >= u64::from(loss) {
                     fetch.hear(sent.datagram(index));
+                } else {
+                    fetch.miss();
                 }
             }
         }

@@ -169,6 +169,11 @@ impl<S: Session<Range<usize>>> TestBox<S> {
         self.input(input, datagram);
     }
 
+    /// A datagram was sent and lost.
+    pub fn miss(&mut self) {
+        self.now = self.now.after(Micros::from_millis(1));
+    }
+
     pub fn hear(&mut self, datagram: impl AsRef<[u8]>) {
         self.hear_from(SENDER, datagram.as_ref());
     }
