@@ -1,6 +1,6 @@
 //! The command line: one file per verb.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -23,6 +23,11 @@ enum Verb {
     Check(check::Arguments),
 }
 
+/// Tells the user what went wrong; that nobody listens is no reason to stop.
+fn complain(what: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{what}");
+}
+
 /// Runs the program with the arguments of this process: exit code 0 when it did what was asked, 1
 /// when it failed, 2 when the arguments were wrong.
 pub fn main() -> ExitCode {
@@ -31,6 +36,8 @@ pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
+        // A log nobody reads any more must not end the headend.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();

@@ -7,7 +7,7 @@ use stbcast_bootcast::{BootcastInfo, ImageRef, Part, TEXT_BYTES_MAX};
 use stbcast_infocast::{Carousel, Content, Entry, ObjectType};
 use stbcast_object::Slices;
 
-use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Source};
+use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Source, read_at_most};
 
 /// Hexadecimal digits of the digest that stand for a version where none is written.
 pub const VERSION_DIGITS: usize = 16;
@@ -103,7 +103,8 @@ impl Contents {
         path: &Path,
         findings: &mut Vec<Finding>,
     ) {
-        let Ok(text) = std::fs::read(path) else { return };
+        // What cannot be read is told where its length is asked for.
+        let Ok(text) = read_at_most(path, TEXT_BYTES_MAX as u64) else { return };
         let info = match BootcastInfo::parse(&text) {
             Ok(info) => info,
             Err(error) => {

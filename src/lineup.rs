@@ -5,6 +5,7 @@
 //! or [`Finding`]s that name file, line and column.
 
 use std::fmt;
+use std::io::Read;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
@@ -226,14 +227,24 @@ pub fn parse(text: &str, directory: &Path) -> Reading {
     Reading { line_up: line_up.filter(|_| !failed), findings }
 }
 
-fn read_text(path: &Path) -> Result<String, String> {
-    let problem = |error: std::io::Error| format!("cannot read {}: {error}", path.display());
-    let length = std::fs::metadata(path).map_err(problem)?.len();
-    if length > FILE_BYTES_MAX {
-        let shown = path.display();
-        return Err(format!("{shown} has {length} bytes: a line-up has at most {FILE_BYTES_MAX}"));
+/// Reads a regular file that must not be longer than `bytes_max`.
+pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    let shown = path.display();
+    let problem = |error: std::io::Error| format!("cannot read {shown}: {error}");
+    if !std::fs::metadata(path).map_err(problem)?.is_file() {
+        return Err(format!("{shown} is not a file"));
     }
-    let bytes = std::fs::read(path).map_err(problem)?;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(problem)?;
+    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(problem)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(format!("{shown} has more than the {bytes_max} bytes that are taken here"));
+    }
+    Ok(bytes)
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let bytes = read_at_most(path, FILE_BYTES_MAX)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(error) if vendor::is_latin_1(error.as_bytes()) => {

@@ -53,7 +53,12 @@ pub enum Command {
     /// Puts a channel on air; one of the same name finishes its cycle first.
     Put(Box<Launch>),
     /// Takes a channel off the air when its cycle is complete.
-    Retire(String),
+    Retire {
+        /// Name of the channel.
+        channel: String,
+        /// Generation that lacks it.
+        generation: u64,
+    },
     /// Once every channel has completed this many cycles, send no more and tell
     /// [`Report::CyclesDone`].
     ReportCycles(u64),
@@ -73,6 +78,8 @@ pub enum Report {
     Retired {
         /// Name of the channel.
         channel: String,
+        /// Generation that lacks it.
+        generation: u64,
     },
     /// Every channel has completed as many cycles as asked for; nothing is sent any more.
     CyclesDone,
@@ -133,7 +140,9 @@ impl Loop {
             loop {
                 match self.inbox.try_recv() {
                     Ok(Command::Put(launch)) => self.put(*launch, &mut next_id),
-                    Ok(Command::Retire(name)) => self.retire(&name),
+                    Ok(Command::Retire { channel, generation }) => {
+                        self.retire(&channel, generation)
+                    }
                     Ok(Command::ReportCycles(cycles)) => {
                         self.cycles = Some(cycles);
                         self.check_cycles();
@@ -169,9 +178,10 @@ impl Loop {
         self.deadlines.push(Reverse((now, id)));
     }
 
-    fn retire(&mut self, name: &str) {
-        if let Some(on_air) = self.by_name(name) {
-            on_air.retire();
+    fn retire(&mut self, name: &str, generation: u64) {
+        match self.by_name(name) {
+            Some(on_air) => on_air.retire(generation),
+            None => self.tell_retired(name, generation),
         }
     }
 
@@ -193,9 +203,9 @@ impl Loop {
                 self.deadlines.push(Reverse((now, id)));
                 self.tell_on_air(name, generation);
             }
-            Turn::Retired => {
+            Turn::Retired { generation } => {
                 if let Some(gone) = self.channels.remove(&id) {
-                    let _ = self.reports.send(Report::Retired { channel: gone.name().to_owned() });
+                    self.tell_retired(gone.name(), generation);
                 }
                 self.check_cycles();
             }
@@ -204,6 +214,10 @@ impl Loop {
 
     fn tell_on_air(&self, channel: String, generation: u64) {
         let _ = self.reports.send(Report::OnAir { channel, generation });
+    }
+
+    fn tell_retired(&self, channel: &str, generation: u64) {
+        let _ = self.reports.send(Report::Retired { channel: channel.to_owned(), generation });
     }
 
     fn check_cycles(&mut self) {

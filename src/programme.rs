@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use stbcast_infocast::Carousel;
+use stbcast_infocast::{Carousel, Entry};
 
 use crate::contents::{Contents, VERSION_DIGITS, bootcast_text, carousel, objects};
 use crate::lineup::{Channel, Finding, LineUp, ObjectId, Source};
@@ -47,7 +47,13 @@ pub struct ChannelProgramme {
 impl ChannelProgramme {
     /// Whether this puts the same datagrams on the same group at the same rate as `other`.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        self.channel == other.channel && self.digests == other.digests
+        // What an object is sent as may depend on other channels of the line-up.
+        let types = |programme: &Self| -> Vec<_> {
+            programme.carousel.entries().iter().map(Entry::object_type).collect()
+        };
+        self.channel == other.channel
+            && self.digests == other.digests
+            && types(self) == types(other)
     }
 
     /// Whether boxes find images by objects of this channel.

@@ -16,6 +16,8 @@ pub struct Publisher {
     driver: Driver,
     /// What each channel was last told to be.
     told: HashMap<String, ChannelProgramme>,
+    /// Channels that are to leave and have not told yet that they did.
+    leaving: HashSet<String>,
     generation: u64,
     stages: VecDeque<Stage>,
     waiting: HashSet<String>,
@@ -41,8 +43,9 @@ pub struct Changes {
 impl Publisher {
     /// A publisher with nothing on air.
     pub fn new(driver: Driver) -> Self {
-        let (told, stages, waiting) = (HashMap::new(), VecDeque::new(), HashSet::new());
-        Self { driver, told, generation: 0, stages, waiting }
+        let (told, stages) = (HashMap::new(), VecDeque::new());
+        let (leaving, waiting) = (HashSet::new(), HashSet::new());
+        Self { driver, told, leaving, generation: 0, stages, waiting }
     }
 
     /// Publications so far.
@@ -77,8 +80,11 @@ impl Publisher {
             }
             told.insert(name, channel);
         }
-        let gone = self.told.keys().filter(|name| !names.contains(*name));
-        let leaving = Stage { retirements: gone.cloned().collect(), ..Stage::default() };
+        // A publication that is overtaken may not have come to its retirements yet.
+        self.leaving.extend(self.told.keys().cloned());
+        self.leaving.retain(|name| !names.contains(name));
+        let retirements = self.leaving.iter().cloned().collect();
+        let leaving = Stage { retirements, ..Stage::default() };
         let changed = images.launches.len() + control.launches.len();
         let retired = leaving.retirements.len();
         (self.generation, self.told) = (generation, told);
@@ -91,11 +97,18 @@ impl Publisher {
     /// Takes what the driver tells.
     pub fn on_report(&mut self, report: &Report) {
         let done = match report {
-            Report::OnAir { channel, generation } if *generation == self.generation => channel,
-            Report::Retired { channel } => channel,
-            Report::OnAir { .. } | Report::CyclesDone => return,
+            Report::CyclesDone => return,
+            Report::OnAir { channel, generation } => (channel, *generation),
+            Report::Retired { channel, generation } => {
+                self.leaving.remove(channel);
+                (channel, *generation)
+            }
         };
-        self.waiting.remove(done);
+        let (channel, generation) = done;
+        if generation != self.generation {
+            return;
+        }
+        self.waiting.remove(channel);
         self.next_stage();
     }
 
@@ -140,7 +153,8 @@ impl Publisher {
             }
             for name in stage.retirements {
                 self.waiting.insert(name.clone());
-                self.driver.tell(Command::Retire(name));
+                let generation = self.generation;
+                self.driver.tell(Command::Retire { channel: name, generation });
             }
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::lineup::{self, Finding, LineUp};
 use crate::onair::{Driver, Report};
@@ -75,7 +76,7 @@ pub fn serve_until(
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(other("start the control thread"))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let [interrupt, terminate, reload] =
             [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
         let signals = Signals {
@@ -88,7 +89,10 @@ pub fn serve_until(
             tracing::info!("metrics at http://{address}/metrics");
         }
         Headend::start(options)?.run(signals, stop).await
-    })
+    });
+    // A source that is still being copied is not waited for.
+    runtime.shutdown_background();
+    served
 }
 
 struct Signals {
@@ -99,10 +103,29 @@ struct Signals {
 
 struct Headend {
     options: ServeOptions,
-    spool: Spool,
+    /// Away while a line-up is being loaded.
+    spool: Option<Spool>,
+    loading: Option<JoinHandle<Loaded>>,
+    /// Whether the file is to be read once more, because it changed while it was loaded.
+    again: bool,
     publisher: Publisher,
     reports: UnboundedReceiver<Report>,
     settled: u64,
+}
+
+/// The spool back, and what became of the line-up.
+type Loaded = (Spool, Result<Programme, ServeError>);
+
+/// Waits for a load; for ever, while there is none.
+async fn loaded(loading: &mut Option<JoinHandle<Loaded>>) -> Result<Loaded, JoinError> {
+    match loading {
+        Some(handle) => {
+            let loaded = handle.await;
+            *loading = None;
+            loaded
+        }
+        None => std::future::pending().await,
+    }
 }
 
 impl Headend {
@@ -113,8 +136,9 @@ impl Headend {
         let (told, reports) = unbounded_channel();
         let driver = Driver::start(told).map_err(other("start the sending thread"))?;
         let publisher = Publisher::new(driver);
-        let mut headend = Self { options, spool, publisher, reports, settled: 0 };
-        headend.publish()?;
+        let (spool, loading, again) = (Some(spool), None, false);
+        let mut headend = Self { options, spool, loading, again, publisher, reports, settled: 0 };
+        headend.load();
         Ok(headend)
     }
 
@@ -129,7 +153,11 @@ impl Headend {
                 () = &mut stop => break,
                 _ = signals.interrupt.recv() => break tracing::info!("SIGINT: stopping"),
                 _ = signals.terminate.recv() => break tracing::info!("SIGTERM: stopping"),
-                _ = signals.reload.recv() => self.reload(),
+                _ = signals.reload.recv() => {
+                    tracing::info!("SIGHUP: reading {} again", self.options.line_up.display());
+                    self.load();
+                }
+                loaded = loaded(&mut self.loading) => self.on_loaded(loaded)?,
                 report = self.reports.recv() => match report {
                     Some(Report::CyclesDone) => break tracing::info!("all cycles are complete"),
                     Some(report) => self.on_report(&report),
@@ -140,11 +168,46 @@ impl Headend {
         Ok(())
     }
 
+    /// Reads the file and copies its sources beside the control thread, which stays responsive.
+    fn load(&mut self) {
+        let Some(mut spool) = self.spool.take() else {
+            self.again = true;
+            return;
+        };
+        let options = self.options.clone();
+        self.loading = Some(tokio::task::spawn_blocking(move || {
+            let programme = load(&options, &mut spool);
+            (spool, programme)
+        }));
+    }
+
+    /// The first line-up must go on air. A later one that is bad is refused with the reason, and
+    /// the old one stays on air.
+    fn on_loaded(&mut self, loaded: Result<Loaded, JoinError>) -> Result<(), ServeError> {
+        let (spool, programme) = loaded.map_err(|error| ServeError::Other(error.to_string()))?;
+        if let Ok(bytes) = spool.used_bytes() {
+            telemetry::store_bytes(bytes);
+        }
+        self.spool = Some(spool);
+        let published = programme.and_then(|programme| self.publish(programme));
+        if let Err(error) = published {
+            if self.publisher.generation() == 0 {
+                return Err(error);
+            }
+            telemetry::reload_failed();
+            tracing::error!("{error}\n  the old line-up stays on air");
+        }
+        if std::mem::take(&mut self.again) {
+            self.load();
+        }
+        Ok(())
+    }
+
     fn on_report(&mut self, report: &Report) {
         self.publisher.on_report(report);
         match report {
             Report::OnAir { channel, .. } => tracing::info!("channel {channel}: on air"),
-            Report::Retired { channel } => tracing::info!("channel {channel}: off the air"),
+            Report::Retired { channel, .. } => tracing::info!("channel {channel}: off the air"),
             Report::CyclesDone => {}
         }
         if self.publisher.is_settled() && self.settled != self.publisher.generation() {
@@ -157,30 +220,14 @@ impl Headend {
         }
     }
 
-    /// A bad new line-up is refused with the reason, and the old one stays on air.
-    fn reload(&mut self) {
-        tracing::info!("SIGHUP: reading {} again", self.options.line_up.display());
-        if let Err(error) = self.publish() {
-            telemetry::reload_failed();
-            tracing::error!("{error}\n  the old line-up stays on air");
-        }
-    }
-
     /// Everything that can be refused is done before anything changes on air.
-    fn publish(&mut self) -> Result<(), ServeError> {
-        let line_up = read(&self.options)?;
-        let path = &self.options.line_up;
-        let programme = programme::load(&line_up, &mut self.spool)
-            .map_err(|findings| ServeError::Refused { path: path.clone(), findings })?;
+    fn publish(&mut self, programme: Programme) -> Result<(), ServeError> {
         for caution in self.publisher.cautions(&programme) {
             tracing::warn!("{caution}");
         }
         describe(&programme);
         let changes = self.publisher.publish(programme);
         let changes = changes.map_err(|error| ServeError::Other(error.to_string()))?;
-        if let Ok(bytes) = self.spool.used_bytes() {
-            telemetry::store_bytes(bytes);
-        }
         tracing::info!(
             "line-up {}: {} channels change, {} stay, {} leave",
             self.publisher.generation(),
@@ -190,6 +237,13 @@ impl Headend {
         );
         Ok(())
     }
+}
+
+fn load(options: &ServeOptions, spool: &mut Spool) -> Result<Programme, ServeError> {
+    let line_up = read(options)?;
+    let path = &options.line_up;
+    programme::load(&line_up, spool)
+        .map_err(|findings| ServeError::Refused { path: path.clone(), findings })
 }
 
 /// Reads the line-up and applies what the command line overrides.

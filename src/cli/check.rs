@@ -8,6 +8,7 @@ use clap::Args;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
+use super::complain;
 use crate::lineup;
 use crate::plan::{ChannelPlan, Plan, plan};
 
@@ -32,8 +33,10 @@ impl Arguments {
         let written = std::io::stdout().lock().write_all(text.as_bytes());
         if !self.json {
             let path = self.line_up.display();
-            plan.warnings.iter().for_each(|warning| eprintln!("warning: {path}: {warning}"));
-            plan.errors.iter().for_each(|error| eprintln!("error: {path}: {error}"));
+            plan.warnings
+                .iter()
+                .for_each(|warning| complain(format_args!("warning: {path}: {warning}")));
+            plan.errors.iter().for_each(|error| complain(format_args!("error: {path}: {error}")));
         }
         if plan.is_fit() && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }

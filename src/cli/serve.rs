@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::complain;
+
 use crate::serve::{ServeOptions, serve};
 
 /// Stream a line-up until SIGINT or SIGTERM; SIGHUP reads it again.
@@ -37,7 +39,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn run(self) -> ExitCode {
         let Some(spool) = self.spool.or_else(default_spool) else {
-            eprintln!("error: no home directory to keep the spool in; say where with --spool DIR");
+            complain("error: no home directory to keep the spool in; say where with --spool DIR");
             return ExitCode::FAILURE;
         };
         let options = ServeOptions {
@@ -52,7 +54,7 @@ impl Arguments {
         match serve(options) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("error: {error}");
+                complain(format_args!("error: {error}"));
                 ExitCode::FAILURE
             }
         }

@@ -76,10 +76,10 @@ pub(super) fn check(
         rules.findings.push(Finding::error("the line-up has no channel"));
     }
     rules.index_objects(&drafts);
-    let channels = drafts.iter().filter_map(|draft| rules.channel(draft)).collect();
-    let line_up = LineUp { channels };
-    rules.across_channels(&line_up, &drafts);
-    line_up
+    let checked = drafts.iter().filter_map(|draft| Some((rules.channel(draft)?, draft)));
+    let checked: Vec<_> = checked.collect();
+    rules.across_channels(&checked);
+    LineUp { channels: checked.into_iter().map(|(channel, _)| channel).collect() }
 }
 
 struct Rules<'a> {
@@ -354,10 +354,10 @@ impl Rules<'_> {
         None
     }
 
-    fn across_channels(&mut self, line_up: &LineUp, drafts: &[ChannelDraft]) {
+    fn across_channels(&mut self, checked: &[(Channel, &ChannelDraft)]) {
         let mut names = HashMap::new();
         let mut groups: HashMap<_, &Channel> = HashMap::new();
-        for (channel, draft) in line_up.channels.iter().zip(drafts) {
+        for (channel, draft) in checked {
             if names.insert(&channel.name, ()).is_some() {
                 let offset = draft.name.as_ref().map_or(draft.offset, |name| name.offset);
                 self.error(offset, format!("channel `{}` stands twice", channel.name));

@@ -158,6 +158,15 @@ fn what_is_wrong_is_named_with_its_place_and_what_is_legal() {
 }
 
 #[test]
+fn findings_about_later_channels_keep_their_line_when_an_earlier_one_is_broken() {
+    let text = TOML.replace("239.255.2.2", "10.0.0.1")
+        + &TOML[TOML.find("[[channel]]\nname = \"images").unwrap()..];
+    let errors: Vec<_> = read(&text).errors().map(ToString::to_string).collect();
+    let twice = errors.iter().find(|error| error.contains("`images` stands twice")).unwrap();
+    assert!(twice.starts_with("line 36, "), "{errors:?}");
+}
+
+#[test]
 fn empty_files_and_channels_are_refused() {
     assert_eq!(error(""), "the line-up has no channel");
     let start = TOML.find("[[channel.object]]").unwrap();

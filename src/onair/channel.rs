@@ -27,7 +27,10 @@ pub(super) enum Turn {
         generation: u64,
     },
     /// The channel is off the air.
-    Retired,
+    Retired {
+        /// Generation that lacks it.
+        generation: u64,
+    },
 }
 
 pub(super) struct OnAir {
@@ -40,7 +43,8 @@ pub(super) struct OnAir {
     /// A datagram the socket had no room for.
     refused: Option<Datagram>,
     replacement: Option<Launch>,
-    retiring: bool,
+    /// Generation that lacks the channel.
+    retiring: Option<u64>,
     failing: bool,
 }
 
@@ -59,7 +63,7 @@ impl OnAir {
             cycle_began: now,
             refused: None,
             replacement: None,
-            retiring: false,
+            retiring: None,
             failing: false,
         }
     }
@@ -75,18 +79,19 @@ impl OnAir {
 
     pub(super) fn replace_by(&mut self, launch: Launch) {
         self.replacement = Some(launch);
-        self.retiring = false;
+        self.retiring = None;
     }
 
-    pub(super) const fn retire(&mut self) {
-        self.retiring = true;
+    pub(super) fn retire(&mut self, generation: u64) {
+        self.retiring = Some(generation);
+        self.replacement = None;
     }
 
     /// Sends what may be sent at `now`.
     pub(super) fn turn(&mut self, now: Micros) -> Turn {
         if self.programme.carousel.between_cycles() && self.refused.is_none() {
-            if self.retiring {
-                return Turn::Retired;
+            if let Some(generation) = self.retiring {
+                return Turn::Retired { generation };
             }
             if let Some(launch) = self.replacement.take() {
                 return self.replace(launch, now);

@@ -112,3 +112,63 @@ fn what_did_not_change_is_not_touched() {
     let expected: Vec<_> = (0..100).map(|n| (before + n) % 50 + 1).collect();
     assert_eq!(numbers, expected, "a cycle was interrupted");
 }
+
+#[test]
+fn a_channel_removed_by_a_reload_that_is_overtaken_still_leaves() {
+    let mut site = Site::new();
+    site.channel("slow", 500, 1_000);
+    site.object("slow", "slow.img", "");
+    site.channel("gone", 1_000, 1_000);
+    site.object("gone", "gone.img", "");
+    site.file("slow.img", &noise(11, 100_000));
+    site.file("gone.img", &noise(12, 10_000));
+    let mut headend = site.serve(&[]);
+    let text = std::fs::read_to_string(site.path("lineup.toml")).unwrap();
+    let gone = text[text.find("[[channel]]\nname = \"gone\"").unwrap()..].to_owned();
+    site.replace(&gone, "");
+    site.write();
+    site.file("slow.img", &noise(13, 100_000));
+    headend.signal("-HUP");
+    headend.wait_for("line-up 2: 1 channels change, 0 stay, 1 leave");
+    headend.signal("-HUP");
+    headend.wait_for("line-up 3: ");
+    headend.wait_for("channel gone: off the air");
+    headend.wait_for("line-up 3 is on air");
+}
+
+#[test]
+fn an_object_that_becomes_an_image_of_a_model_changes_its_type_on_air() {
+    let mut site = Site::new();
+    let group = site.channel("images", 2_000, 1_000);
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(14, 10_000));
+    let socket = join(&group);
+    let mut headend = site.serve(&[]);
+    assert_eq!(hear(&socket, 1)[0][..2], [0, 1], "generic");
+    site.channel("metadata", 64, 1_000);
+    site.object("model", "{ kind = \"bootcast\", image = \"boot\" }", "");
+    site.write();
+    headend.signal("-HUP");
+    headend.wait_for("line-up 2 is on air");
+    let changed = hear(&socket, 50).iter().any(|datagram| datagram[..2] == [0, 5]);
+    assert!(changed, "still not a bootcastfile");
+}
+
+#[test]
+fn a_log_nobody_reads_and_a_long_load_do_not_keep_the_headend_from_its_signals() {
+    let mut site = Site::new();
+    site.channel("images", 2_000, 1_000);
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(15, 10_000));
+    let mut headend = site.serve(&[]);
+    headend.close_log();
+    // A sparse file: long to read, quick to make.
+    let large = std::fs::File::create(site.path("boot.img")).unwrap();
+    large.set_len(6 << 30).unwrap();
+    headend.signal("-HUP");
+    headend.signal("-HUP");
+    headend.signal("-TERM");
+    let begun = std::time::Instant::now();
+    assert_eq!(headend.finish().0, 0);
+    assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}

@@ -130,6 +130,11 @@ impl Entry {
         &self.name
     }
 
+    /// Type code.
+    pub const fn object_type(&self) -> ObjectType {
+        self.object_type
+    }
+
     /// Where the bytes come from.
     pub const fn content(&self) -> &Content {
         &self.content
