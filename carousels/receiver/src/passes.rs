@@ -139,7 +139,7 @@ impl Passes {
                 self.senders.remove(0);
             }
             self.senders.push(Sender { from, pass: fresh, previous: None });
-            self.next_serial += 1;
+            self.next_serial = self.next_serial.wrapping_add(1);
             return;
         };
         // The sender heard last stands last, so the one silent for longest makes room.
@@ -156,7 +156,7 @@ impl Passes {
             sender.pass.advance(now, index);
         } else {
             sender.previous = Some(core::mem::replace(&mut sender.pass, fresh));
-            self.next_serial += 1;
+            self.next_serial = self.next_serial.wrapping_add(1);
         }
         self.senders.push(sender);
     }
