@@ -158,8 +158,10 @@ impl Layout {
         out: &mut Queue<P>,
     ) -> Result<(), Rejection> {
         let Self::Waiting(waiting) = self else { return Ok(()) };
-        let inner_slices = u64::from(outline.total - 1).max(1);
-        if inner_slices * u64::from(slice_bytes) > outline.length_max {
+        let at = |index: u32| u64::from(index) * u64::from(slice_bytes);
+        let inner_end = at(outline.total - 1).max(slice_bytes.into());
+        let parked_end = waiting.iter().map(|&(index, length)| at(index) + u64::from(length)).max();
+        if inner_end.max(parked_end.unwrap_or(0)) > outline.length_max {
             return Err(Rejection::TooLarge);
         }
         let fits = |&(_, length): &(u32, u32)| length <= slice_bytes;
@@ -168,9 +170,8 @@ impl Layout {
             return self.go_indexed(outline, &SliceTable::default(), out);
         }
         for (place, &(index, length)) in waiting.iter().enumerate() {
-            let offset = u64::from(index) * u64::from(slice_bytes);
             let from = (Area::Parking, parked_at(place));
-            out.push_back(copy(from, (Area::Slot, offset), u64::from(length)));
+            out.push_back(copy(from, (Area::Slot, at(index)), u64::from(length)));
         }
         *self = Self::Direct { slice_bytes };
         Ok(())
