@@ -85,8 +85,9 @@ impl Gathering {
             Fit::Renewed { dropped } => {
                 ledger.tell_change(slice.revision, dropped);
                 let waiting = self.disputed.release();
-                store_waiting(assembly, (now, from), waiting, &mut ledger);
-                store(assembly, &slice, Bytes::Payload(payload), &mut ledger)?;
+                settle_waiting(assembly, (now, from), waiting, &mut ledger);
+                // It may have waited itself, sent more than once.
+                settle(assembly, (now, from), &slice, Bytes::Payload(payload), &mut ledger)?;
             }
             Fit::OtherRevision => return self.take_rival((now, from), slice, payload, ledger),
         }
@@ -114,9 +115,8 @@ impl Gathering {
         let assembly = self.assembly.insert(Assembly::new(slice.revision, self.length_max));
         ledger.reject(self.disputed.release().len());
         ledger.tell_change(slice.revision, dropped);
-        store_waiting(assembly, (now, from), self.rival.release(), &mut ledger);
-        assembly.arrive(now, from, &slice);
-        store(assembly, &slice, Bytes::Payload(payload), &mut ledger)
+        settle_waiting(assembly, (now, from), self.rival.release(), &mut ledger);
+        settle(assembly, (now, from), &slice, Bytes::Payload(payload), &mut ledger)
     }
 }
 
@@ -131,19 +131,33 @@ fn store<P>(
     Ok(())
 }
 
-/// Stores the slices that waited, those that fit now.
-fn store_waiting<P>(
+/// Stores a slice whose revision has just proven itself, unless it is held already.
+fn settle<P>(
     assembly: &mut Assembly,
     (now, from): (Micros, IpAddr),
+    slice: &Slice,
+    bytes: Bytes<P>,
+    ledger: &mut Ledger<'_, P>,
+) -> Result<(), Rejection> {
+    match assembly.arrive(now, from, slice) {
+        Fit::New => store(assembly, slice, bytes, ledger),
+        Fit::Repeat => {
+            ledger.stats.duplicates += 1;
+            Ok(())
+        }
+        _ => Err(Rejection::OtherRevision),
+    }
+}
+
+/// The same for the slices that waited.
+fn settle_waiting<P>(
+    assembly: &mut Assembly,
+    at: (Micros, IpAddr),
     waiting: Vec<(usize, Slice)>,
     ledger: &mut Ledger<'_, P>,
 ) {
     for (place, slice) in waiting {
-        let stored = match assembly.arrive(now, from, &slice) {
-            Fit::New => store(assembly, &slice, Bytes::Parked(place), ledger),
-            _ => Err(Rejection::OtherRevision),
-        };
-        if let Err(rejection) = stored {
+        if let Err(rejection) = settle(assembly, at, &slice, Bytes::Parked(place), ledger) {
             ledger.stats.reject(rejection);
         }
     }
