@@ -1,5 +1,7 @@
 //! Headend and box, both as programs.
 
+use rustix::process::Signal;
+
 use super::harness::{Program, Site, free_group, noise, receiver, run};
 
 pub(crate) fn json(stdout: &str) -> serde_json::Value {
@@ -69,7 +71,7 @@ fn a_box_boots_from_a_line_up_and_next_time_from_its_store() {
     site.file("boot.img", &newer);
     site.replace("version = \"5.1\"", "version = \"5.2\"");
     site.write();
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("line-up 2 is on air");
     let (_, third) = boot(&site, "arris-vip1113", &metadata, &[]);
     assert_eq!(part(&third, "image")["sha256"], sha256(&newer));
@@ -203,7 +205,7 @@ fn a_reload_in_mid_download_never_mixes_two_images() {
             .arg(site.path("out")),
     );
     site.file("boot.img", &new);
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("line-up 2 is on air");
     let _ = &mut fetch;
     let (code, stdout) = fetch.finish();

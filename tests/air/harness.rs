@@ -11,6 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Longest wait for anything.
@@ -83,9 +84,8 @@ impl Program {
         }
     }
 
-    pub(crate) fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status();
-        assert!(sent.unwrap().success());
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Reads standard error no longer: the program writes it to nobody.
@@ -144,7 +144,10 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap(), toml: String::new() }
+        Self {
+            directory: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap(),
+            toml: String::new(),
+        }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -233,7 +236,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
     let (tell, ended) = channel();
     std::thread::spawn(move || tell.send(program.output()));
     ended.recv_timeout(DEADLINE).unwrap_or_else(|_| {
-        let _ = Command::new("kill").arg(id.to_string()).status();
+        let _ = Pid::from_raw(id.cast_signed()).map(|id| kill_process(id, Signal::KILL));
         panic!("{command:?} did not end");
     })
 }

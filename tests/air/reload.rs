@@ -1,5 +1,7 @@
 //! SIGHUP: what is on air changes between cycles, or not at all.
 
+use rustix::process::Signal;
+
 use super::harness::{Site, hear, join, noise};
 
 fn number(datagram: &[u8]) -> u32 {
@@ -17,7 +19,7 @@ fn a_channel_finishes_its_cycle_and_then_sends_the_new_image() {
     let mut headend = site.serve(&[]);
     hear(&socket, 10);
     site.file("boot.img", &new);
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("line-up 2 is on air");
     let mut heard = Vec::new();
     while heard.last().is_none_or(|d: &Vec<u8>| d[8..12] != [0, 0, 0, 60] || number(d) != 60) {
@@ -41,17 +43,17 @@ fn a_bad_line_up_is_refused_with_the_reason_and_the_old_one_stays() {
     let socket = join(&group);
     let mut headend = site.serve(&[]);
     site.file("lineup.toml", b"[[channel]]\nnmae = \"x\"\n");
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("did you mean `name`?");
     headend.wait_for("the old line-up stays on air");
     hear(&socket, 50);
     std::fs::remove_file(site.path("boot.img")).unwrap();
     site.write();
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("No such file");
     hear(&socket, 50);
     site.file("boot.img", &noise(4, 20_000));
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("line-up 2 is on air");
 }
 
@@ -75,7 +77,7 @@ fn images_change_before_the_control_object_that_names_them_and_gone_channels_lea
     };
     site.replace(&other, "");
     site.write();
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("line-up 2: 2 channels change, 0 stay, 1 leave");
     headend.wait_for("line-up 2 is on air");
     let at = |text: &str| headend.log.iter().rposition(|line| line.contains(text)).unwrap();
@@ -91,7 +93,7 @@ fn new_content_under_an_old_version_is_warned_about() {
     site.file("boot.img", &noise(8, 10_000));
     let mut headend = site.serve(&[]);
     site.file("boot.img", &noise(9, 10_000));
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("object `boot` on ");
     let warning = headend.log.last().unwrap().clone();
     assert!(warning.contains("has new content but still version 1"), "{warning}");
@@ -106,7 +108,7 @@ fn what_did_not_change_is_not_touched() {
     let socket = join(&group);
     let mut headend = site.serve(&[]);
     let before = number(&hear(&socket, 1)[0]);
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("line-up 2: 0 channels change, 1 stay, 0 leave");
     let numbers: Vec<_> = hear(&socket, 100).iter().map(|d| number(d)).collect();
     let expected: Vec<_> = (0..100).map(|n| (before + n) % 50 + 1).collect();
@@ -128,9 +130,9 @@ fn a_channel_removed_by_a_reload_that_is_overtaken_still_leaves() {
     site.replace(&gone, "");
     site.write();
     site.file("slow.img", &noise(13, 100_000));
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("line-up 2: 1 channels change, 0 stay, 1 leave");
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("line-up 3: ");
     headend.wait_for("channel gone: off the air");
     headend.wait_for("line-up 3 is on air");
@@ -148,7 +150,7 @@ fn an_object_that_becomes_an_image_of_a_model_changes_its_type_on_air() {
     site.channel("metadata", 64, 1_000);
     site.object("model", "{ kind = \"bootcast\", image = \"boot\" }", "");
     site.write();
-    headend.signal("-HUP");
+    headend.signal(Signal::HUP);
     headend.wait_for("line-up 2 is on air");
     let changed = hear(&socket, 50).iter().any(|datagram| datagram[..2] == [0, 5]);
     assert!(changed, "still not a bootcastfile");
@@ -165,9 +167,9 @@ fn a_log_nobody_reads_and_a_long_load_do_not_keep_the_headend_from_its_signals()
     // A sparse file: long to read, quick to make.
     let large = std::fs::File::create(site.path("boot.img")).unwrap();
     large.set_len(6 << 30).unwrap();
-    headend.signal("-HUP");
-    headend.signal("-HUP");
-    headend.signal("-TERM");
+    headend.signal(Signal::HUP);
+    headend.signal(Signal::HUP);
+    headend.signal(Signal::TERM);
     let begun = std::time::Instant::now();
     assert_eq!(headend.finish().0, 0);
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());

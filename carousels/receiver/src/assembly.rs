@@ -129,14 +129,14 @@ impl Assembly {
     /// Forgets the slices of a group of passes; how many.
     fn forget(&mut self, root: Tag) -> u32 {
         let passes = &self.passes;
-        let dropped = self.table.forget(|_, tag| passes.is_of(tag, root));
+        let dropped = self.table.forget(|tag| passes.is_of(tag, root));
         let table = &self.table;
         self.passes.dropped(root, |index| table.get(index).is_some());
         dropped + self.tidy_layout()
     }
 
     fn forget_one(&mut self, index: u32, tag: Tag) -> u32 {
-        let dropped = self.table.forget(|other, _| other == index);
+        let dropped = self.table.forget_one(index);
         self.passes.dropped_one(index, tag);
         dropped + self.tidy_layout()
     }

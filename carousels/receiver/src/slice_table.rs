@@ -80,15 +80,25 @@ impl SliceTable {
         }
     }
 
-    /// Forgets every slice that is `stale` by index and pass; how many.
-    pub(crate) fn forget(&mut self, stale: impl Fn(u32, Tag) -> bool) -> u32 {
+    /// Forgets one slice; how many that were.
+    pub(crate) fn forget_one(&mut self, index: u32) -> u32 {
+        let (chunk, slot) = place(index);
+        let chunk = self.chunks.get_mut(chunk).and_then(Option::as_mut);
+        let Some(bits) = chunk.and_then(|chunk| chunk.held.get_mut(slot / 64)) else { return 0 };
+        let was_held = *bits >> (slot % 64) & 1;
+        *bits &= !(1 << (slot % 64));
+        self.held -= u32::from(was_held == 1);
+        u32::from(was_held == 1)
+    }
+
+    /// Forgets every slice whose pass is `stale`; how many.
+    pub(crate) fn forget(&mut self, stale: impl Fn(Tag) -> bool) -> u32 {
         let before = self.held;
-        let chunks = self.chunks.iter_mut().zip((0..).step_by(CHUNK_SLICES as usize));
-        for (chunk, first) in chunks.filter_map(|(chunk, first)| Some((chunk.as_mut()?, first))) {
-            for (index, (slot, tag)) in (first..).zip(chunk.tags.iter().enumerate()) {
+        for chunk in self.chunks.iter_mut().flatten() {
+            for (slot, tag) in chunk.tags.iter().enumerate() {
                 let Some(bits) = chunk.held.get_mut(slot / 64) else { continue };
                 let bit = 1 << (slot % 64);
-                if *bits & bit != 0 && stale(index, *tag) {
+                if *bits & bit != 0 && stale(*tag) {
                     *bits &= !bit;
                     self.held -= 1;
                 }
@@ -124,8 +134,13 @@ mod tests {
                 map.entry(index).or_insert((print, tag));
                 prop_assert_eq!(table.held() as usize, map.len());
             }
-            prop_assert_eq!(table.forget(|index, tag| tag == 1 && index >= 7) as usize, map.iter().filter(|(index, (_, tag))| *tag == 1 && **index >= 7).count());
-            map.retain(|index, (_, tag)| *tag != 1 || *index < 7);
+            let of_one = map.values().filter(|(_, tag)| *tag == 1).count();
+            prop_assert_eq!(table.forget(|tag| tag == 1) as usize, of_one);
+            map.retain(|_, (_, tag)| *tag != 1);
+            let known = map.keys().next().copied().unwrap_or(4_999);
+            prop_assert_eq!(table.forget_one(known), u32::from(map.remove(&known).is_some()));
+            prop_assert_eq!(table.forget_one(known), 0);
+            prop_assert_eq!(table.held() as usize, map.len());
             for index in 0..5_000 {
                 prop_assert_eq!(table.get(index), map.get(&index).copied());
             }
