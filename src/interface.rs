@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 /// An interface of this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Interface {
+    /// Its name.
+    pub(crate) name: String,
     /// Its IPv4 address, which IPv4 multicast needs.
     pub(crate) ipv4: Option<Ipv4Addr>,
     /// Its index, which IPv6 multicast needs.
@@ -33,5 +35,5 @@ pub(crate) fn find(text: &str) -> Result<Interface, String> {
         Some(IpAddr::V4(address)) => Some(address),
         _ => all.iter().filter(|one| one.name == first.name).find_map(ipv4),
     };
-    Ok(Interface { ipv4, index: first.index })
+    Ok(Interface { name: first.name.clone(), ipv4, index: first.index })
 }

@@ -47,6 +47,8 @@ pub struct Channel {
     pub dscp: u8,
     /// Interface by name or address; the routing table decides where `None`.
     pub interface: Option<String>,
+    /// The longest batch of datagrams sent at once, at the channel's rate.
+    pub burst: Micros,
     /// Pause behind each cycle.
     pub burst_delay: Micros,
     /// Its objects. No two have the same name.

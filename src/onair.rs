@@ -1,8 +1,8 @@
-//! On air: one thread drives every channel from one queue of deadlines.
+//! On air: one thread per interface drives all its channels from one queue of deadlines.
 //!
 //! ```text
-//!  control (tokio) ── Command ──> driver thread: earliest deadline ─> carousel ─> pacer ─> socket
-//!                  <── Report ───
+//!  control (tokio) ── Drivers ── Command ──> thread of an interface:
+//!                             <── Report ───   earliest deadline ─> carousel ─> pacer ─> socket
 //! ```
 
 use std::cmp::Reverse;
@@ -15,10 +15,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock;
 use crate::programme::ChannelProgramme;
-use crate::transmit::{TransmitError, Transmitter};
+use crate::transmit::{TransmitError, TransmitPath, Transmitter};
 
 mod channel;
-use channel::{OnAir, Turn};
+mod drivers;
+use channel::{Batch, OnAir, Turn};
+pub use drivers::Drivers;
 
 /// The longest sleep, so that a command is never waited for longer.
 const SLEEP_MAX: Micros = Micros::from_millis(20);
@@ -38,33 +40,36 @@ impl Launch {
     ///
     /// # Errors
     /// When the channel cannot be sent.
-    pub fn new(programme: ChannelProgramme, generation: u64) -> Result<Self, TransmitError> {
-        let transmitter = Transmitter::open(&programme.channel)?;
+    pub fn new(
+        programme: ChannelProgramme,
+        generation: u64,
+        path: TransmitPath,
+    ) -> Result<Self, TransmitError> {
+        let transmitter = Transmitter::open(&programme.channel, path)?;
         Ok(Self { programme, transmitter, generation })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.programme.channel.name
     }
+
+    fn interface(&self) -> Option<&str> {
+        self.transmitter.interface()
+    }
 }
 
-/// What the driver is told.
-pub enum Command {
+/// What a thread is told.
+enum Command {
     /// Puts a channel on air; one of the same name finishes its cycle first.
     Put(Box<Launch>),
     /// Takes a channel off the air when its cycle is complete.
-    Retire {
-        /// Name of the channel.
-        channel: String,
-        /// Generation that lacks it.
-        generation: u64,
-    },
+    Retire { channel: String, generation: u64 },
     /// Once every channel has completed this many cycles, send no more and tell
     /// [`Report::CyclesDone`].
     ReportCycles(u64),
 }
 
-/// What the driver tells.
+/// What a thread tells.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Report {
     /// The channel is on air as the programme of this generation says.
@@ -85,30 +90,27 @@ pub enum Report {
     CyclesDone,
 }
 
-/// The driver thread. It ends, in the middle of a cycle, when this is dropped.
-pub struct Driver {
+/// The thread of one interface. It ends, in the middle of a cycle, when this is dropped.
+struct Driver {
     commands: Option<Sender<Command>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Driver {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// When the system has no thread to give.
-    pub fn start(reports: UnboundedSender<Report>) -> std::io::Result<Self> {
+    fn start(reports: UnboundedSender<Report>) -> std::io::Result<Self> {
         let (commands, inbox) = channel();
         let drive = move || {
             clock::wake_precisely();
             let (channels, deadlines) = (HashMap::new(), BinaryHeap::new());
-            Loop { inbox, reports, channels, deadlines, cycles: None }.run();
+            let (cycles, batch) = (None, Batch::new());
+            Loop { inbox, reports, channels, deadlines, cycles, batch }.run();
         };
         let thread = std::thread::Builder::new().name("on-air".to_owned()).spawn(drive)?;
         Ok(Self { commands: Some(commands), thread: Some(thread) })
     }
 
-    /// Tells the driver something. It obeys within 20 ms.
-    pub fn tell(&self, command: Command) {
+    /// Tells the thread something. It obeys within 20 ms.
+    fn tell(&self, command: Command) {
         if let Some(commands) = &self.commands {
             // The thread only ends after this sender is gone.
             let _ = commands.send(command);
@@ -131,6 +133,7 @@ struct Loop {
     channels: HashMap<u64, OnAir>,
     deadlines: BinaryHeap<Reverse<(Micros, u64)>>,
     cycles: Option<u64>,
+    batch: Batch,
 }
 
 impl Loop {
@@ -174,8 +177,9 @@ impl Loop {
         let id = *next_id;
         *next_id += 1;
         self.tell_on_air(launch.name().to_owned(), launch.generation);
-        self.channels.insert(id, OnAir::new(launch, now));
-        self.deadlines.push(Reverse((now, id)));
+        let on_air = OnAir::new(launch, now, id);
+        self.deadlines.push(Reverse((on_air.next_at(), id)));
+        self.channels.insert(id, on_air);
     }
 
     fn retire(&mut self, name: &str, generation: u64) {
@@ -192,7 +196,7 @@ impl Loop {
     /// Each channel has exactly one deadline in the queue, before and after its turn.
     fn turn(&mut self, id: u64, now: Micros) {
         let Some(on_air) = self.channels.get_mut(&id) else { return };
-        match on_air.turn(now) {
+        match on_air.turn(now, &mut self.batch) {
             Turn::Wait(at) => self.deadlines.push(Reverse((at.min(now.after(ASK_AGAIN)), id))),
             Turn::CycleEnd => {
                 self.deadlines.push(Reverse((now, id)));

@@ -7,13 +7,14 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::lineup::Finding;
-use crate::onair::{Command, Driver, Launch, Report};
+use crate::onair::{Drivers, Launch, Report};
 use crate::programme::{ChannelProgramme, Programme};
-use crate::transmit::TransmitError;
+use crate::transmit::{TransmitError, TransmitPath};
 
 /// Brings programmes on air.
 pub struct Publisher {
-    driver: Driver,
+    drivers: Drivers,
+    path: TransmitPath,
     /// What each channel was last told to be.
     told: HashMap<String, ChannelProgramme>,
     /// Channels that are to leave and have not told yet that they did.
@@ -41,11 +42,11 @@ pub struct Changes {
 }
 
 impl Publisher {
-    /// A publisher with nothing on air.
-    pub fn new(driver: Driver) -> Self {
+    /// A publisher with nothing on air, whose channels send by `path`.
+    pub fn new(drivers: Drivers, path: TransmitPath) -> Self {
         let (told, stages) = (HashMap::new(), VecDeque::new());
         let (leaving, waiting) = (HashSet::new(), HashSet::new());
-        Self { driver, told, leaving, generation: 0, stages, waiting }
+        Self { drivers, path, told, leaving, generation: 0, stages, waiting }
     }
 
     /// Publications so far.
@@ -61,7 +62,8 @@ impl Publisher {
     /// Publishes a programme. One that is still being published is overtaken.
     ///
     /// # Errors
-    /// When a channel's socket cannot be opened; everything stays as it was.
+    /// When a channel's socket cannot be opened; everything stays as it was. When the system has no
+    /// thread to give.
     pub fn publish(&mut self, programme: Programme) -> Result<Changes, TransmitError> {
         let generation = self.generation + 1;
         let names: HashSet<_> =
@@ -76,7 +78,7 @@ impl Publisher {
                 unchanged += 1;
             } else {
                 let stage = if channel.has_control() { &mut control } else { &mut images };
-                stage.launches.push(Launch::new(channel.clone(), generation)?);
+                stage.launches.push(Launch::new(channel.clone(), generation, self.path)?);
             }
             told.insert(name, channel);
         }
@@ -90,26 +92,29 @@ impl Publisher {
         (self.generation, self.told) = (generation, told);
         self.stages = VecDeque::from([images, control, leaving]);
         self.waiting.clear();
-        self.next_stage();
+        self.next_stage()?;
         Ok(Changes { changed, unchanged, retired })
     }
 
-    /// Takes what the driver tells.
-    pub fn on_report(&mut self, report: &Report) {
-        let done = match report {
-            Report::CyclesDone => return,
+    /// Takes what a thread tells; what of it concerns others.
+    ///
+    /// # Errors
+    /// When the system has no thread to give for a channel that goes on air now.
+    pub fn on_report(&mut self, report: Report) -> Result<Option<Report>, TransmitError> {
+        let Some(report) = self.drivers.on_report(report)? else { return Ok(None) };
+        let (channel, generation) = match &report {
+            Report::CyclesDone => return Ok(Some(report)),
             Report::OnAir { channel, generation } => (channel, *generation),
             Report::Retired { channel, generation } => {
                 self.leaving.remove(channel);
                 (channel, *generation)
             }
         };
-        let (channel, generation) = done;
-        if generation != self.generation {
-            return;
+        if generation == self.generation {
+            self.waiting.remove(channel);
+            self.next_stage()?;
         }
-        self.waiting.remove(channel);
-        self.next_stage();
+        Ok(Some(report))
     }
 
     /// Warns about objects whose content would change while their version does not: boxes that hold
@@ -135,8 +140,8 @@ impl Publisher {
     }
 
     /// Asks for [`Report::CyclesDone`].
-    pub fn report_cycles(&self, cycles: u64) {
-        self.driver.tell(Command::ReportCycles(cycles));
+    pub fn report_cycles(&mut self, cycles: u64) {
+        self.drivers.report_cycles(cycles);
     }
 
     fn is_staged(&self, name: &str) -> bool {
@@ -144,18 +149,18 @@ impl Publisher {
         launches.any(|launch| launch.name() == name)
     }
 
-    fn next_stage(&mut self) {
+    fn next_stage(&mut self) -> Result<(), TransmitError> {
         while self.waiting.is_empty() {
-            let Some(stage) = self.stages.pop_front() else { return };
+            let Some(stage) = self.stages.pop_front() else { break };
             for launch in stage.launches {
                 self.waiting.insert(launch.name().to_owned());
-                self.driver.tell(Command::Put(Box::new(launch)));
+                self.drivers.put(launch)?;
             }
             for name in stage.retirements {
                 self.waiting.insert(name.clone());
-                let generation = self.generation;
-                self.driver.tell(Command::Retire { channel: name, generation });
+                self.drivers.retire(name, self.generation);
             }
         }
+        Ok(())
     }
 }

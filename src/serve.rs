@@ -9,11 +9,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::lineup::{self, Finding, LineUp};
-use crate::onair::{Driver, Report};
+use crate::onair::{Drivers, Report};
 use crate::programme::{self, ChannelProgramme, Programme};
 use crate::publish::Publisher;
 use crate::spool::Spool;
 use crate::telemetry;
+use crate::transmit::TransmitPath;
 
 /// What `serve` is told.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct ServeOptions {
     pub spool_cap_bytes: u64,
     /// Where to serve metrics.
     pub metrics: Option<SocketAddr>,
+    /// How datagrams go to the kernel; the best there is, where `None`.
+    pub transmit: Option<TransmitPath>,
 }
 
 /// Why a line-up is not served.
@@ -134,8 +137,8 @@ impl Headend {
         let spool = Spool::open(&options.spool, options.spool_cap_bytes)
             .map_err(|error| ServeError::Other(error.to_string()))?;
         let (told, reports) = unbounded_channel();
-        let driver = Driver::start(told).map_err(other("start the sending thread"))?;
-        let publisher = Publisher::new(driver);
+        let path = options.transmit.unwrap_or_else(TransmitPath::probe);
+        let publisher = Publisher::new(Drivers::new(told), path);
         let (spool, loading, again) = (Some(spool), None, false);
         let mut headend = Self { options, spool, loading, again, publisher, reports, settled: 0 };
         headend.load();
@@ -158,11 +161,11 @@ impl Headend {
                     self.load();
                 }
                 loaded = loaded(&mut self.loading) => self.on_loaded(loaded)?,
-                report = self.reports.recv() => match report {
-                    Some(Report::CyclesDone) => break tracing::info!("all cycles are complete"),
-                    Some(report) => self.on_report(&report),
-                    None => return Err(ServeError::Other("the sending thread ended".to_owned())),
-                },
+                Some(report) = self.reports.recv() => {
+                    if self.on_report(report)? == Some(Report::CyclesDone) {
+                        break tracing::info!("all cycles are complete");
+                    }
+                }
             }
         }
         Ok(())
@@ -203,12 +206,15 @@ impl Headend {
         Ok(())
     }
 
-    fn on_report(&mut self, report: &Report) {
-        self.publisher.on_report(report);
-        match report {
-            Report::OnAir { channel, .. } => tracing::info!("channel {channel}: on air"),
-            Report::Retired { channel, .. } => tracing::info!("channel {channel}: off the air"),
-            Report::CyclesDone => {}
+    fn on_report(&mut self, report: Report) -> Result<Option<Report>, ServeError> {
+        let report = self.publisher.on_report(report);
+        let report = report.map_err(|error| ServeError::Other(error.to_string()))?;
+        match &report {
+            Some(Report::OnAir { channel, .. }) => tracing::info!("channel {channel}: on air"),
+            Some(Report::Retired { channel, .. }) => {
+                tracing::info!("channel {channel}: off the air");
+            }
+            Some(Report::CyclesDone) | None => {}
         }
         if self.publisher.is_settled() && self.settled != self.publisher.generation() {
             self.settled = self.publisher.generation();
@@ -218,6 +224,7 @@ impl Headend {
                 self.publisher.report_cycles(cycles);
             }
         }
+        Ok(report)
     }
 
     /// Everything that can be refused is done before anything changes on air.

@@ -33,6 +33,7 @@ fn describe() {
         describe_counter as count, describe_gauge as level, describe_histogram as spread,
     };
     count!("stbcast_packets_sent_total", "Datagrams sent, by channel and kind");
+    count!("stbcast_send_calls_total", "System calls that sent datagrams, by channel");
     count!("stbcast_bytes_sent_total", Unit::Bytes, "IP bytes sent, by channel");
     count!("stbcast_send_errors_total", "Datagrams the system refused, by channel and error");
     spread!("stbcast_pacing_lag_seconds", Unit::Seconds, "How late datagrams were sent");
@@ -50,6 +51,7 @@ pub(crate) struct ChannelMetrics {
     channel: String,
     packets: Counter,
     bytes: Counter,
+    calls: Counter,
     lag: Histogram,
     target: Gauge,
     cycles: Counter,
@@ -62,6 +64,7 @@ impl ChannelMetrics {
         Self {
             packets: counter!("stbcast_packets_sent_total", "channel" => name.clone(), "kind" => "source"),
             bytes: counter!("stbcast_bytes_sent_total", "channel" => name.clone()),
+            calls: counter!("stbcast_send_calls_total", "channel" => name.clone()),
             lag: histogram!("stbcast_pacing_lag_seconds"),
             target: gauge!("stbcast_channel_target_bytes_per_second", "channel" => name.clone()),
             cycles: counter!("stbcast_cycles_total", "channel" => name.clone()),
@@ -75,8 +78,10 @@ impl ChannelMetrics {
         self.target.set(bit_rate_bps as f64 / 8.0);
     }
 
-    pub(crate) fn sent(&self, ip_bytes: usize) {
-        self.packets.increment(1);
+    /// Notes datagrams sent in one system call, and their IP bytes.
+    pub(crate) fn sent(&self, datagrams: usize, ip_bytes: usize) {
+        self.calls.increment(1);
+        self.packets.increment(datagrams as u64);
         self.bytes.increment(ip_bytes as u64);
     }
 
@@ -89,10 +94,11 @@ impl ChannelMetrics {
         self.cycle_seconds.set(span.as_secs_f64());
     }
 
-    pub(crate) fn error(&self, error: &io::Error) {
+    pub(crate) fn error(&self, error: &io::Error, datagrams: usize) {
         let errno = error.raw_os_error().map_or_else(|| error.kind().to_string(), errno_name);
         let channel = self.channel.clone();
-        counter!("stbcast_send_errors_total", "channel" => channel, "errno" => errno).increment(1);
+        counter!("stbcast_send_errors_total", "channel" => channel, "errno" => errno)
+            .increment(datagrams as u64);
     }
 }
 

@@ -1,18 +1,95 @@
 //! Sending datagrams: the one file of the headend that knows sockets.
+//!
+//! A batch goes to the kernel gathered from where its parts lie, by the best [`TransmitPath`] there
+//! is. Segmentation offload is set on the socket (udp(7) `UDP_SEGMENT`): one write of several
+//! datagrams' bytes leaves as datagrams of that size, the last one shorter where it is.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::os::fd::AsFd;
 
+use arrayvec::ArrayVec;
+use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use stbcast_object::Group;
 
 use crate::interface;
 use crate::lineup::Channel;
 
+/// Most datagrams of one system call: `UDP_MAX_SEGMENTS` of older kernels.
+pub(crate) const BATCH_MAX: usize = 64;
+
+/// Most bytes of UDP payload in one write: the length field of IPv4 also counts its header.
+const WRITE_BYTES_MAX: usize = 65_535 - 20 - 8;
+
+/// Time at the channel's rate that the socket may hold, where the system's default holds less.
+const BUFFERED_MILLIS: u64 = 5;
+
+/// Most bytes of send buffer asked for.
+const SEND_BUFFER_BYTES_MAX: u64 = 4 << 20;
+
+/// How datagrams go to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransmitPath {
+    /// Batches of equal datagrams in one write that the kernel or the card segments.
+    Gso,
+    /// Batches of any datagrams in one system call.
+    Sendmmsg,
+    /// One system call for each datagram.
+    Send,
+}
+
+impl TransmitPath {
+    /// Its name in log and command line.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Gso => "gso",
+            Self::Sendmmsg => "sendmmsg",
+            Self::Send => "send",
+        }
+    }
+
+    /// The best path of this kernel. Nothing is sent.
+    pub fn probe() -> Self {
+        let Ok(socket) = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)) else {
+            return Self::Send;
+        };
+        if setsockopt(&socket, UdpGsoSegment, &1_400).is_ok() {
+            Self::Gso
+        } else if sendmmsg(&socket, &mut [], SendFlags::empty()).is_ok() {
+            Self::Sendmmsg
+        } else {
+            Self::Send
+        }
+    }
+
+    /// What is left when the system refuses this one.
+    const fn fallback(self) -> Option<Self> {
+        match self {
+            Self::Gso => Some(Self::Sendmmsg),
+            Self::Sendmmsg => Some(Self::Send),
+            Self::Send => None,
+        }
+    }
+}
+
+/// A datagram in three parts, gathered by the kernel.
+pub(crate) type Parts<'a> = [IoSlice<'a>; 3];
+
+fn bytes(parts: &Parts<'_>) -> usize {
+    parts.iter().map(|part| part.len()).sum()
+}
+
 /// A socket that sends to one group.
 #[derive(Debug)]
 pub(crate) struct Transmitter {
     socket: Socket,
+    /// Name of the interface; the routing table decides where `None`.
+    interface: Option<String>,
+    path: TransmitPath,
+    /// Segment size the socket is set to; 0 is none.
+    segment: usize,
 }
 
 /// Why a channel cannot be sent.
@@ -21,6 +98,9 @@ pub enum TransmitError {
     /// No such interface, or one that cannot carry the group.
     #[error("{0}")]
     Interface(String),
+    /// The system has no thread to give.
+    #[error("cannot start a sending thread: {0}")]
+    Thread(io::Error),
     /// The system refused.
     #[error("cannot {doing} for {group}: {error}{hint}")]
     Socket {
@@ -40,7 +120,7 @@ impl Transmitter {
     ///
     /// # Errors
     /// When the interface is not there or the system refuses.
-    pub(crate) fn open(channel: &Channel) -> Result<Self, TransmitError> {
+    pub(crate) fn open(channel: &Channel, path: TransmitPath) -> Result<Self, TransmitError> {
         let group = channel.group;
         let failed = |doing| move |error| TransmitError::Socket { doing, group, error, hint: "" };
         let interface = channel.interface.as_deref().map(interface::find).transpose();
@@ -50,7 +130,7 @@ impl Transmitter {
             .map_err(failed("open a socket"))?;
         let index = match group.address() {
             IpAddr::V4(_) => {
-                if let Some(interface) = interface {
+                if let Some(interface) = &interface {
                     let address = interface.ipv4.ok_or_else(|| no_ipv4(channel))?;
                     socket.set_multicast_if_v4(&address).map_err(failed("choose the interface"))?;
                 }
@@ -61,7 +141,7 @@ impl Transmitter {
                 0
             }
             IpAddr::V6(_) => {
-                let index = interface.and_then(|interface| interface.index).unwrap_or(0);
+                let index = interface.as_ref().and_then(|interface| interface.index).unwrap_or(0);
                 socket.set_multicast_if_v6(index).map_err(failed("choose the interface"))?;
                 let hops = u32::from(channel.ttl);
                 socket.set_multicast_hops_v6(hops).map_err(failed("set the hop limit"))?;
@@ -71,6 +151,7 @@ impl Transmitter {
             }
         };
         socket.set_nonblocking(true).map_err(failed("set up the socket"))?;
+        enlarge_buffer(&socket, channel.bit_rate_bps);
         let hint = "; choose an interface with --interface";
         socket.connect(&destination(group, index)).map_err(|error| TransmitError::Socket {
             doing: "find a route",
@@ -78,16 +159,116 @@ impl Transmitter {
             error,
             hint,
         })?;
-        Ok(Self { socket })
+        let interface = interface.map(|interface| interface.name);
+        Ok(Self { socket, interface, path, segment: 0 })
     }
 
-    /// Sends one datagram gathered from its parts.
+    /// Name of the interface it sends on; `None` where the routing table decides.
+    pub(crate) fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
+    }
+
+    /// How this socket sends.
+    pub(crate) const fn path(&self) -> TransmitPath {
+        self.path
+    }
+
+    /// Sends the first datagrams of a batch of at most [`BATCH_MAX`] in one system call; how many.
+    /// Where the system refuses the path, the next best is used from then on.
     ///
     /// # Errors
-    /// As the system says; `WouldBlock` when its buffer is full.
-    pub(crate) fn send(&self, head: &[u8], body: &[u8], tail: &[u8]) -> io::Result<()> {
-        let parts = [IoSlice::new(head), IoSlice::new(body), IoSlice::new(tail)];
-        self.socket.send_vectored(&parts).map(drop)
+    /// As the system says; `WouldBlock` when its buffer is full. None was sent then.
+    pub(crate) fn send(&mut self, batch: &[Parts<'_>]) -> io::Result<usize> {
+        loop {
+            let outcome = match self.path {
+                TransmitPath::Gso => self.send_segmented(batch),
+                TransmitPath::Sendmmsg => self.send_messages(batch),
+                TransmitPath::Send => self.send_one(batch),
+            };
+            match (outcome, self.path.fallback()) {
+                (Err(error), Some(fallback)) if self.is_refused(batch, &error) => {
+                    self.set_segment(0)?;
+                    self.path = fallback;
+                }
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+
+    /// Whether it was the path that failed: a single datagram goes the same way on each of them,
+    /// unless the socket is set to segments larger than the interface takes.
+    fn is_refused(&self, batch: &[Parts<'_>], error: &io::Error) -> bool {
+        (batch.len() > 1 || self.segment > 0) && is_refusal(error)
+    }
+
+    /// As many datagrams from the front as make one write.
+    fn send_segmented(&mut self, batch: &[Parts<'_>]) -> io::Result<usize> {
+        let run = run_of_equals(batch);
+        let size = batch.first().map_or(0, bytes);
+        if run > 1 || size > self.segment {
+            self.set_segment(if run > 1 { size } else { 0 })?;
+        }
+        let parts = batch.get(..run).unwrap_or(batch);
+        self.socket.send_vectored(parts.as_flattened())?;
+        Ok(run)
+    }
+
+    fn send_messages(&self, batch: &[Parts<'_>]) -> io::Result<usize> {
+        let mut controls: ArrayVec<_, BATCH_MAX> =
+            batch.iter().take(BATCH_MAX).map(|_| SendAncillaryBuffer::default()).collect();
+        let messages = batch.iter().zip(&mut controls);
+        let mut messages: ArrayVec<_, BATCH_MAX> =
+            messages.map(|(parts, control)| MMsgHdr::new(parts, control)).collect();
+        Ok(sendmmsg(self.socket.as_fd(), &mut messages, SendFlags::empty())?)
+    }
+
+    fn send_one(&self, batch: &[Parts<'_>]) -> io::Result<usize> {
+        let Some(parts) = batch.first() else { return Ok(0) };
+        self.socket.send_vectored(parts).map(|_| 1)
+    }
+
+    fn set_segment(&mut self, size: usize) -> io::Result<()> {
+        if self.segment != size {
+            let option = i32::try_from(size).unwrap_or(0);
+            setsockopt(&self.socket, UdpGsoSegment, &option)?;
+            self.segment = size;
+        }
+        Ok(())
+    }
+}
+
+/// Datagrams from the front that one write can carry: all of one size, the last may be shorter.
+fn run_of_equals(batch: &[Parts<'_>]) -> usize {
+    let size = batch.first().map_or(0, bytes);
+    let most = if size == 0 { 1 } else { (WRITE_BYTES_MAX / size).clamp(1, BATCH_MAX) };
+    let equal = batch.iter().take(most).take_while(|parts| bytes(parts) == size).count();
+    let next = batch.get(equal).filter(|_| equal < most).map_or(0, bytes);
+    equal + usize::from((1..size).contains(&next))
+}
+
+/// Whether the system cannot do it this way: no such call, no offload on this interface, datagrams
+/// that have to be fragmented.
+fn is_refusal(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let refusals = [
+        Errno::INVAL,
+        Errno::IO,
+        Errno::NOSYS,
+        Errno::OPNOTSUPP,
+        Errno::NOPROTOOPT,
+        Errno::MSGSIZE,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| refusals.contains(&errno))
+}
+
+/// Best effort: a short buffer only makes a fast channel less even.
+fn enlarge_buffer(socket: &Socket, bit_rate_bps: u64) {
+    let wanted = (bit_rate_bps / 8_000).saturating_mul(BUFFERED_MILLIS).min(SEND_BUFFER_BYTES_MAX);
+    let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+    if socket.send_buffer_size().is_ok_and(|granted| granted < wanted)
+        && let Err(error) = socket.set_send_buffer_size(wanted)
+    {
+        tracing::debug!("the send buffer stays as it is: {error}");
     }
 }
 

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 use std::ops::Range;
 
-use stbcast::pacer::Pacer;
+use stbcast::pacer::{BURST, Pace, Pacer};
 use stbcast_infocast::{Carousel, Content, Entry, Name, ObjectType, Precoding, Step};
 use stbcast_object::{Group, Micros, Slices};
 use stbcast_receiver::{
@@ -74,7 +74,8 @@ fn carousel(image: &[u8]) -> Carousel {
 impl Headend {
     fn new(images: Vec<Vec<u8>>, change_after_cycles: u64) -> Self {
         let carousel = carousel(&images[0]);
-        let pacer = Pacer::new(BIT_RATE_BPS, Micros::ZERO);
+        let pace = Pace { bit_rate_bps: BIT_RATE_BPS, datagram_bytes_max: 1_072, burst: BURST };
+        let pacer = Pacer::new(pace, Micros::ZERO);
         Self { carousel, pacer, images, change_after_cycles, on_air: 0, sent: 0 }
     }
 

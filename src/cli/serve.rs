@@ -4,11 +4,36 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::complain;
 
 use crate::serve::{ServeOptions, serve};
+use crate::transmit::TransmitPath;
+
+/// How datagrams go to the kernel.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Transmit {
+    /// The best this kernel has.
+    Auto,
+    /// Batches segmented by the kernel or the card (UDP_SEGMENT).
+    Gso,
+    /// Batches in one system call.
+    Sendmmsg,
+    /// One system call for each datagram.
+    Send,
+}
+
+impl Transmit {
+    const fn path(self) -> Option<TransmitPath> {
+        match self {
+            Self::Auto => None,
+            Self::Gso => Some(TransmitPath::Gso),
+            Self::Sendmmsg => Some(TransmitPath::Sendmmsg),
+            Self::Send => Some(TransmitPath::Send),
+        }
+    }
+}
 
 /// Stream a line-up until SIGINT or SIGTERM; SIGHUP reads it again.
 #[derive(Debug, Args)]
@@ -34,6 +59,9 @@ pub(super) struct Arguments {
     /// Serve metrics for Prometheus at this address, as 127.0.0.1:9464.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
+    /// How datagrams go to the kernel; for cards whose segmentation offload is broken.
+    #[arg(long, value_enum, default_value = "auto")]
+    transmit: Transmit,
 }
 
 impl Arguments {
@@ -50,6 +78,7 @@ impl Arguments {
             spool,
             spool_cap_bytes: self.spool_cap_mib.saturating_mul(1 << 20),
             metrics: self.metrics,
+            transmit: self.transmit.path(),
         };
         match serve(options) {
             Ok(()) => ExitCode::SUCCESS,

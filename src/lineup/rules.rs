@@ -12,6 +12,10 @@ use stbcast_object::{Group, Micros};
 
 use super::names::did_you_mean;
 use super::{Channel, DEFAULT_TTL, Finding, LineUp, Object, ObjectId, Source};
+use crate::pacer::BURST;
+
+/// Longer batches would fill the buffers of switches and boxes for nothing.
+const BURST_US_MAX: i64 = 10_000;
 
 /// A value as somebody wrote it, with the byte offset where it stands in the file.
 #[derive(Clone, Debug)]
@@ -32,6 +36,7 @@ pub(super) struct ChannelDraft {
     pub(super) ttl: Option<At<i64>>,
     pub(super) dscp: Option<At<i64>>,
     pub(super) interface: Option<String>,
+    pub(super) burst_us: Option<At<i64>>,
     pub(super) burst_delay_ms: Option<At<i64>>,
     pub(super) objects: Vec<ObjectDraft>,
 }
@@ -128,6 +133,8 @@ impl Rules<'_> {
             self.warn(written.offset, "ttl 0: the channel never leaves this machine");
         }
         let dscp = draft.dscp.as_ref().map_or(0, |d| self.within(d, "dscp", 0..=63));
+        let burst = draft.burst_us.as_ref();
+        let burst = burst.map(|b| self.within(b, "burst_us", 0..=BURST_US_MAX));
         let pause = draft.burst_delay_ms.as_ref();
         let pause = pause.map_or(0, |p| self.within(p, "burst_delay_ms", 0..=86_400_000));
         let bit_rate_bps = self.bit_rate(&draft.bit_rate_kbps);
@@ -149,6 +156,7 @@ impl Rules<'_> {
             ttl: u8::try_from(ttl).unwrap_or(DEFAULT_TTL),
             dscp: u8::try_from(dscp).unwrap_or(0),
             interface: draft.interface.clone(),
+            burst: burst.and_then(|us| u64::try_from(us).ok()).map_or(BURST, Micros),
             burst_delay: Micros::from_millis(u64::try_from(pause).unwrap_or(0)),
             objects,
         })

@@ -231,6 +231,7 @@ impl Vendor<'_> {
             ttl: self.optional_number(parameters, "time-to-live"),
             dscp: None,
             interface: None,
+            burst_us: None,
             burst_delay_ms: self.optional_number(parameters, "burst-delay"),
             objects: objects.into_iter().collect::<Option<_>>()?,
         })

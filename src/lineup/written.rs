@@ -28,6 +28,7 @@ struct ChannelWritten {
     ttl: Option<Spanned<i64>>,
     dscp: Option<Spanned<i64>>,
     interface: Option<String>,
+    burst_us: Option<Spanned<i64>>,
     burst_delay_ms: Option<Spanned<i64>>,
     #[serde(default)]
     object: Vec<ObjectWritten>,
@@ -167,6 +168,7 @@ fn draft(written: Spanned<ChannelWritten>) -> ChannelDraft {
         ttl: channel.ttl.map(at),
         dscp: channel.dscp.map(at),
         interface: channel.interface,
+        burst_us: channel.burst_us.map(at),
         burst_delay_ms: channel.burst_delay_ms.map(at),
         objects: channel.object.into_iter().map(ObjectWritten::into_draft).collect(),
     }

@@ -1,19 +1,28 @@
 //! One channel on air.
 
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
 
-use stbcast_infocast::Step;
+use arrayvec::ArrayVec;
+use stbcast_infocast::{HEADER_BYTES, Step};
 use stbcast_object::{Datagram, Micros};
 
 use super::{ASK_AGAIN, Launch};
 use crate::clock;
-use crate::pacer::Pacer;
+use crate::lineup::Channel;
+use crate::pacer::{Pace, Pacer};
 use crate::programme::{ChannelProgramme, Payload};
 use crate::telemetry::ChannelMetrics;
-use crate::transmit::Transmitter;
+use crate::transmit::{BATCH_MAX, Parts, Transmitter};
 
-/// When the socket's buffer is full, the same datagram is tried again after this span.
+/// When the socket's buffer is full, the same datagrams are tried again after this span.
 const RETRY: Micros = Micros(500);
+
+/// Bytes of the longest trailer.
+const TRAILER_BYTES_MAX: usize = 4;
+
+/// Datagrams on their way to the socket; one buffer serves all channels of a thread.
+pub(super) type Batch = ArrayVec<Datagram, BATCH_MAX>;
 
 /// What a channel's turn came to.
 pub(super) enum Turn {
@@ -40,28 +49,51 @@ pub(super) struct OnAir {
     metrics: ChannelMetrics,
     cycles: u64,
     cycle_began: Micros,
-    /// A datagram the socket had no room for.
-    refused: Option<Datagram>,
+    /// Datagrams the socket had no room for; they go first.
+    refused: VecDeque<Datagram>,
+    /// A step of the carousel that is no datagram and comes behind those gathered before.
+    pending: Option<Step>,
     replacement: Option<Launch>,
     /// Generation that lacks the channel.
     retiring: Option<u64>,
     failing: bool,
 }
 
+fn pace(channel: &Channel) -> Pace {
+    let overhead = HEADER_BYTES + TRAILER_BYTES_MAX + channel.group.ip_udp_bytes();
+    Pace {
+        bit_rate_bps: channel.bit_rate_bps,
+        datagram_bytes_max: usize::from(channel.slice_bytes.get()) + overhead,
+        burst: channel.burst,
+    }
+}
+
+/// A point in `span` for each place, far from those of the places before: multiples of the golden
+/// ratio, modulo 1.
+const fn spread(place: u64, span: u64) -> u64 {
+    let turn = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    let span = if span > u32::MAX as u64 { u32::MAX as u64 } else { span };
+    turn * span >> 32
+}
+
 impl OnAir {
-    pub(super) fn new(launch: Launch, now: Micros) -> Self {
+    /// A channel that goes on air at `now`, as the `place`th of its thread. Channels of one rate
+    /// begin evenly spread over the time of a datagram, or a thousand of them would send at once.
+    pub(super) fn new(launch: Launch, now: Micros, place: u64) -> Self {
         let Launch { programme, transmitter, .. } = launch;
-        let bit_rate_bps = programme.channel.bit_rate_bps;
+        let pace = pace(&programme.channel);
+        let start = now.after(Micros(spread(place, pace.datagram_span().0)));
         let metrics = ChannelMetrics::new(&programme.channel.name);
-        metrics.target(bit_rate_bps);
+        metrics.target(programme.channel.bit_rate_bps);
         Self {
+            pacer: Pacer::new(pace, start),
             programme,
             transmitter,
-            pacer: Pacer::new(bit_rate_bps, now),
             metrics,
             cycles: 0,
-            cycle_began: now,
-            refused: None,
+            cycle_began: start,
+            refused: VecDeque::new(),
+            pending: None,
             replacement: None,
             retiring: None,
             failing: false,
@@ -70,6 +102,11 @@ impl OnAir {
 
     pub(super) fn name(&self) -> &str {
         &self.programme.channel.name
+    }
+
+    /// When something is due.
+    pub(super) const fn next_at(&self) -> Micros {
+        self.pacer.next_at()
     }
 
     /// Complete cycles since the channel went on air.
@@ -88,8 +125,9 @@ impl OnAir {
     }
 
     /// Sends what may be sent at `now`.
-    pub(super) fn turn(&mut self, now: Micros) -> Turn {
-        if self.programme.carousel.between_cycles() && self.refused.is_none() {
+    pub(super) fn turn(&mut self, now: Micros, batch: &mut Batch) -> Turn {
+        let is_whole = self.refused.is_empty() && self.pending.is_none();
+        if is_whole && self.programme.carousel.between_cycles() {
             if let Some(generation) = self.retiring {
                 return Turn::Retired { generation };
             }
@@ -97,30 +135,45 @@ impl OnAir {
                 return self.replace(launch, now);
             }
         }
-        let mut measured = false;
-        loop {
-            let at = self.pacer.next_at();
-            if at > now {
-                return Turn::Wait(at);
+        if self.pacer.may_send(now) {
+            self.metrics.lag(self.pacer.lag(now));
+        }
+        while self.pacer.may_send(now) {
+            let paced = self.gather(now, batch);
+            match self.pending.take_if(|_| batch.is_empty()) {
+                Some(Step::CycleEnd) => return self.end_cycle(now),
+                Some(Step::Idle { until }) => {
+                    self.pacer.idle_until(until.min(now.after(ASK_AGAIN)));
+                    return Turn::Wait(until);
+                }
+                Some(Step::Datagram(_)) | None => {}
             }
-            let datagram = match self.refused.take() {
-                Some(datagram) => datagram,
-                None => match self.programme.carousel.next(now, clock::unix_seconds()) {
-                    Step::Datagram(datagram) => datagram,
-                    Step::Idle { until } => {
-                        self.pacer.idle_until(until.min(now.after(ASK_AGAIN)));
-                        return Turn::Wait(until);
-                    }
-                    Step::CycleEnd => return self.end_cycle(now),
-                },
-            };
-            if !std::mem::replace(&mut measured, true) {
-                self.metrics.lag(self.pacer.lag(now));
-            }
-            if let Some(retry_at) = self.send(datagram, now) {
-                return Turn::Wait(retry_at);
+            if self.send(batch, now) {
+                self.pacer = paced;
+            } else {
+                return Turn::Wait(now.after(RETRY));
             }
         }
+        Turn::Wait(self.pacer.next_at())
+    }
+
+    /// Takes the datagrams that may go at `now` in one system call; the pacer when they are sent.
+    fn gather(&mut self, now: Micros, batch: &mut Batch) -> Pacer {
+        let overhead = self.programme.channel.group.ip_udp_bytes();
+        let (mut pacer, unix_seconds) = (self.pacer, clock::unix_seconds());
+        batch.clear();
+        while !batch.is_full() && self.pending.is_none() && pacer.may_send(now) {
+            let refused = self.refused.pop_front().map(Step::Datagram);
+            let next = || self.programme.carousel.next(now, unix_seconds);
+            match refused.unwrap_or_else(next) {
+                Step::Datagram(datagram) => {
+                    pacer.sent(now, datagram.bytes() + overhead);
+                    batch.push(datagram);
+                }
+                other => self.pending = Some(other),
+            }
+        }
+        pacer
     }
 
     fn end_cycle(&mut self, now: Micros) -> Turn {
@@ -132,38 +185,62 @@ impl OnAir {
 
     fn replace(&mut self, launch: Launch, now: Micros) -> Turn {
         let Launch { programme, transmitter, generation } = launch;
-        self.pacer.set_bit_rate(programme.channel.bit_rate_bps);
+        self.pacer.set_pace(pace(&programme.channel));
         self.pacer.idle_until(now);
         self.metrics.target(programme.channel.bit_rate_bps);
         (self.programme, self.transmitter) = (programme, transmitter);
         Turn::Replaced { generation }
     }
 
-    /// Sends one datagram; the time to try it again when there is no room for it.
-    fn send(&mut self, datagram: Datagram, now: Micros) -> Option<Micros> {
-        let Datagram { object, head, body, tail } = &datagram;
-        let bytes = self.programme.payloads.get(*object).map_or(&[][..], Payload::bytes);
-        let range = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-        let slice = bytes.get(range(body.start)..range(body.end)).unwrap_or_default();
-        let ip_bytes = datagram.bytes() + self.programme.channel.group.ip_udp_bytes();
-        match self.transmitter.send(head, slice, tail) {
-            Ok(()) => {
-                self.metrics.sent(ip_bytes);
-                self.recovered();
+    /// Sends a batch. When the socket has no room, what is left of it waits for the next turn.
+    fn send(&mut self, batch: &mut Batch, now: Micros) -> bool {
+        let overhead = self.programme.channel.group.ip_udp_bytes();
+        let payloads = &self.programme.payloads;
+        let parts: ArrayVec<Parts<'_>, BATCH_MAX> =
+            batch.iter().map(|datagram| parts(datagram, payloads)).collect();
+        let path = self.transmitter.path();
+        let mut sent = 0;
+        let outcome = loop {
+            let Some(rest) = parts.get(sent..).filter(|rest| !rest.is_empty()) else {
+                break Ok(());
+            };
+            match self.transmitter.send(rest) {
+                Ok(count) => {
+                    let count = count.max(1);
+                    let bytes: usize =
+                        rest.iter().take(count).flatten().map(|part| part.len()).sum();
+                    self.metrics.sent(count, bytes + count * overhead);
+                    sent += count;
+                }
+                Err(error) => break Err(error),
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.refused = Some(datagram);
-                return Some(now.after(RETRY));
-            }
-            Err(error) => self.failed(&error),
+        };
+        drop(parts);
+        if self.transmitter.path() != path {
+            self.changed_path();
         }
-        self.pacer.sent(now, ip_bytes);
-        None
+        match outcome {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                for datagram in batch.drain(..sent) {
+                    self.pacer.sent(now, datagram.bytes() + overhead);
+                }
+                batch.drain(..).rev().for_each(|datagram| self.refused.push_front(datagram));
+                return false;
+            }
+            Err(error) => self.failed(&error, batch.len() - sent),
+            Ok(()) => self.recovered(),
+        }
+        true
     }
 
-    /// A datagram is lost to the boxes, the next cycle brings it again; the log is told once.
-    fn failed(&mut self, error: &io::Error) {
-        self.metrics.error(error);
+    fn changed_path(&self) {
+        let (name, path) = (self.name(), self.transmitter.path().word());
+        tracing::info!("channel {name}: transmit path {path}: the system refused a better one");
+    }
+
+    /// Datagrams are lost to the boxes, the next cycle brings them again; the log is told once.
+    fn failed(&mut self, error: &io::Error, datagrams: usize) {
+        self.metrics.error(error, datagrams);
         if !std::mem::replace(&mut self.failing, true) {
             let group = self.programme.channel.group;
             tracing::error!("channel {}: cannot send to {group}: {error}", self.name());
@@ -175,4 +252,13 @@ impl OnAir {
             tracing::info!("channel {}: sending again", self.name());
         }
     }
+}
+
+/// The parts of a datagram where they lie.
+fn parts<'a>(datagram: &'a Datagram, payloads: &'a [Payload]) -> Parts<'a> {
+    let Datagram { object, head, body, tail } = datagram;
+    let bytes = payloads.get(*object).map_or(&[][..], Payload::bytes);
+    let range = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    let slice = bytes.get(range(body.start)..range(body.end)).unwrap_or_default();
+    [IoSlice::new(head), IoSlice::new(slice), IoSlice::new(tail)]
 }

@@ -82,6 +82,7 @@ impl Site {
             spool: self.path("spool"),
             spool_cap_bytes: 4 << 30,
             metrics: None,
+            transmit: None,
         }
     }
 
