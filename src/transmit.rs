@@ -21,7 +21,7 @@ use crate::lineup::Channel;
 pub(crate) const BATCH_MAX: usize = 64;
 
 /// Most bytes of UDP payload in one write: the length field of IPv4 also counts its header.
-const WRITE_BYTES_MAX: usize = 65_535 - 20 - 8;
+pub(crate) const WRITE_BYTES_MAX: usize = 65_535 - 20 - 8;
 
 /// Time at the channel's rate that the socket may hold, where the system's default holds less.
 const BUFFERED_MILLIS: u64 = 5;

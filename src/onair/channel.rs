@@ -13,7 +13,7 @@ use crate::lineup::Channel;
 use crate::pacer::{Pace, Pacer};
 use crate::programme::{ChannelProgramme, Payload};
 use crate::telemetry::ChannelMetrics;
-use crate::transmit::{BATCH_MAX, Parts, Transmitter};
+use crate::transmit::{BATCH_MAX, Parts, Transmitter, WRITE_BYTES_MAX};
 
 /// When the socket's buffer is full, the same datagrams are tried again after this span.
 const RETRY: Micros = Micros(500);
@@ -59,11 +59,20 @@ pub(super) struct OnAir {
     failing: bool,
 }
 
+/// UDP payload of a channel's largest datagram in bytes.
+fn payload_bytes_max(channel: &Channel) -> usize {
+    usize::from(channel.slice_bytes.get()) + HEADER_BYTES + TRAILER_BYTES_MAX
+}
+
+/// Datagrams gathered at once: what one write can carry.
+fn batch_size(channel: &Channel) -> usize {
+    (WRITE_BYTES_MAX / payload_bytes_max(channel)).clamp(1, BATCH_MAX)
+}
+
 fn pace(channel: &Channel) -> Pace {
-    let overhead = HEADER_BYTES + TRAILER_BYTES_MAX + channel.group.ip_udp_bytes();
     Pace {
         bit_rate_bps: channel.bit_rate_bps,
-        datagram_bytes_max: usize::from(channel.slice_bytes.get()) + overhead,
+        datagram_bytes_max: payload_bytes_max(channel) + channel.group.ip_udp_bytes(),
         burst: channel.burst,
     }
 }
@@ -161,8 +170,9 @@ impl OnAir {
     fn gather(&mut self, now: Micros, batch: &mut Batch) -> Pacer {
         let overhead = self.programme.channel.group.ip_udp_bytes();
         let (mut pacer, unix_seconds) = (self.pacer, clock::unix_seconds());
+        let most = batch_size(&self.programme.channel);
         batch.clear();
-        while !batch.is_full() && self.pending.is_none() && pacer.may_send(now) {
+        while batch.len() < most && self.pending.is_none() && pacer.may_send(now) {
             let refused = self.refused.pop_front().map(Step::Datagram);
             let next = || self.programme.carousel.next(now, unix_seconds);
             match refused.unwrap_or_else(next) {
