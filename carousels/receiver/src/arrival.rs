@@ -21,6 +21,16 @@ pub struct Arrival<P> {
     pub payload: P,
 }
 
+impl Arrival<Range<usize>> {
+    /// The arrival of a datagram that begins at `start` of a larger buffer.
+    #[must_use]
+    pub fn within(mut self, start: usize) -> Self {
+        self.payload =
+            self.payload.start.saturating_add(start)..self.payload.end.saturating_add(start);
+        self
+    }
+}
+
 /// A slice without its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slice {

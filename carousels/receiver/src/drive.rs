@@ -6,6 +6,7 @@ use core::ops::Range;
 use stbcast_object::Micros;
 
 use crate::fetch::Outputs;
+use crate::gather::Gather;
 use crate::{Area, Boot, Fetch, Input, Output, Storage};
 
 /// What [`Fetch`] and [`Boot`] have in common.
@@ -61,45 +62,148 @@ where
     S: Session<Range<usize>>,
     T: Storage,
 {
-    let mut result = Ok(());
-    let mut buffer = Vec::new();
-    let mut next = session.handle(now, input).next();
-    while let Some(output) = next {
-        buffer.clear();
-        let done = match output {
+    drive_all(session, storage, core::iter::once((now, input)), datagram, shell)
+}
+
+/// The same for datagrams that arrived together: `inputs` are handed in one after the other, each
+/// with its time, and slices that lie together are written together.
+///
+/// `datagrams` holds them all; the payload of an [`Input::Arrival`] is a range of it (see
+/// [`Arrival::within`](crate::Arrival::within)). The next input is asked for when everything the
+/// last one led to has been done or handed to `shell`, so `inputs` may end early: after a
+/// [`Output::Leave`], what else arrived on the channel is not for the session any more.
+///
+/// A write is answered as done when it is gathered. All are carried out before anything else is
+/// asked of the storage and before this function returns. One that fails fails the operation it
+/// stood in front of, or is told by one more [`Input::Written`] behind the last input: either way
+/// exactly once, and before the object can be synced.
+///
+/// # Errors
+/// The last error of the storage. The session has been told already and acts on it.
+pub fn drive_all<'i, S, T>(
+    session: &mut S,
+    storage: &mut T,
+    inputs: impl IntoIterator<Item = (Micros, Input<'i, Range<usize>>)>,
+    datagrams: &[u8],
+    shell: &mut impl FnMut(Output<Range<usize>>),
+) -> Result<(), T::Error>
+where
+    S: Session<Range<usize>>,
+    T: Storage,
+{
+    let (gather, buffer) = (Gather::default(), Vec::new());
+    let mut driver = Driver { storage, datagrams, gather, buffer, result: Ok(()) };
+    let mut last = Micros::ZERO;
+    for (now, input) in inputs {
+        last = now;
+        driver.step(session, now, input, shell);
+    }
+    if !driver.flush() {
+        driver.step(session, last, Input::Written { ok: false }, shell);
+    }
+    driver.result
+}
+
+/// A storage at work for a session.
+struct Driver<'a, T: Storage> {
+    storage: &'a mut T,
+    datagrams: &'a [u8],
+    gather: Gather,
+    /// What was read back last.
+    buffer: Vec<u8>,
+    result: Result<(), T::Error>,
+}
+
+impl<T: Storage> Driver<'_, T> {
+    fn step<S: Session<Range<usize>>>(
+        &mut self,
+        session: &mut S,
+        now: Micros,
+        input: Input<'_, Range<usize>>,
+        shell: &mut impl FnMut(Output<Range<usize>>),
+    ) {
+        let mut next = session.handle(now, input).next();
+        while let Some(output) = next {
+            next = match self.carry_out(output, shell) {
+                None => session.outputs().next(),
+                Some((answer, ok)) => session.handle(now, answer.input(ok, &self.buffer)).next(),
+            };
+        }
+    }
+
+    /// Does what an output asks for; what the session is to be told of it.
+    fn carry_out(
+        &mut self,
+        output: Output<Range<usize>>,
+        shell: &mut impl FnMut(Output<Range<usize>>),
+    ) -> Option<(Answer, bool)> {
+        match output {
+            Output::Write { area, offset, payload } => {
+                // A handle that is none of ours is not written, and never counts as written.
+                let known = self.datagrams.get(payload.clone()).is_some();
+                Some((Answer::Written, known && self.write(area, offset, payload)))
+            }
             Output::Begin { role, version } => {
-                // A storage that could not begin fails the writes, and those are answered.
-                result = storage.begin(role, version.as_deref()).and(result);
+                // What the object before still wanted written goes with it. A storage that could
+                // not begin fails the writes, and those are answered.
+                self.gather.clear();
+                let begun = self.storage.begin(role, version.as_deref());
+                self.note(begun);
                 None
             }
-            Output::Write { area, offset, payload } => {
-                let bytes = datagram.get(payload).unwrap_or_default();
-                Some((storage.write(area, offset, bytes), Answer::Written))
-            }
             Output::Copy { from, from_offset, to, to_offset, length } => {
-                let copied = copy(storage, (from, from_offset), (to, to_offset), length);
-                Some((copied, Answer::Written))
+                let (from, to) = ((from, from_offset), (to, to_offset));
+                Some((Answer::Written, self.flushed(|storage, _| copy(storage, from, to, length))))
             }
-            Output::Sync { length } => Some((storage.sync(length), Answer::Synced)),
+            Output::Sync { length } => {
+                Some((Answer::Synced, self.flushed(|storage, _| storage.sync(length))))
+            }
             Output::Read { offset, length } => {
-                Some((storage.read(Area::Slot, offset, length, &mut buffer), Answer::Read))
+                let read = |storage: &mut T, buffer: &mut Vec<u8>| {
+                    buffer.clear();
+                    storage.read(Area::Slot, offset, length, buffer)
+                };
+                Some((Answer::Read, self.flushed(read)))
             }
-            Output::Commit => Some((storage.commit(), Answer::Committed)),
+            Output::Commit => {
+                Some((Answer::Committed, self.flushed(|storage, _| storage.commit())))
+            }
             other => {
                 shell(other);
                 None
             }
-        };
-        next = match done {
-            None => session.outputs().next(),
-            Some((outcome, answer)) => {
-                let input = answer.input(outcome.is_ok(), &buffer);
-                result = outcome.and(result);
-                session.handle(now, input).next()
-            }
-        };
+        }
     }
-    result
+
+    fn write(&mut self, area: Area, offset: u64, payload: Range<usize>) -> bool {
+        let written = self.gather.write(self.storage, (area, offset), payload, self.datagrams);
+        self.note(written)
+    }
+
+    fn flush(&mut self) -> bool {
+        let flushed = self.gather.flush(self.storage, self.datagrams);
+        self.note(flushed)
+    }
+
+    /// Carries out an operation that relies on what was written before.
+    fn flushed(
+        &mut self,
+        operation: impl FnOnce(&mut T, &mut Vec<u8>) -> Result<(), T::Error>,
+    ) -> bool {
+        if !self.flush() {
+            return false;
+        }
+        let done = operation(self.storage, &mut self.buffer);
+        self.note(done)
+    }
+
+    fn note(&mut self, done: Result<(), T::Error>) -> bool {
+        let ok = done.is_ok();
+        if !ok {
+            self.result = done;
+        }
+        ok
+    }
 }
 
 /// Which input tells the session the outcome of an operation.

@@ -11,7 +11,8 @@
 //!
 //! * [`Fetch`] acquires one object of one channel.
 //! * [`Boot`] is the boot procedure: control object, splash, boot image.
-//! * [`drive()`] carries a session's storage outputs out on a [`Storage`] and answers it.
+//! * [`drive()`] carries a session's storage outputs out on a [`Storage`] and answers it;
+//!   [`drive_all()`] does so for datagrams that arrived together, and writes them together.
 //! * [`Census`] lists what a channel carries.
 //! * [`io`] (feature `io`, on by default) is the shell: sockets, files, the program. A boot loader
 //!   leaves it out and drives the sessions itself, see `examples/boot_loader.rs`.
@@ -26,6 +27,7 @@ mod boot;
 mod census;
 mod drive;
 mod fetch;
+mod gather;
 mod gathering;
 mod layout;
 mod message;
@@ -42,7 +44,7 @@ pub mod limits;
 pub use arrival::{Arrival, ChannelDecoder, Revision, Slice, Trailer};
 pub use boot::{Boot, BootOptions, BootReport, ControlOutcome, PartOutcome, StoredVersions};
 pub use census::{Census, ObjectRecord};
-pub use drive::{Session, drive};
+pub use drive::{Session, drive, drive_all};
 pub use fetch::{Fetch, FetchError, FetchOptions, Outputs, Progress, Target};
 pub use message::{Area, Event, Input, Output, Role};
 pub use stats::{Rejection, Stats};

@@ -18,7 +18,8 @@ pub enum Input<'a, P> {
     Arrival(Arrival<P>),
     /// A datagram arrived that is not a packet: its length in bytes, and why.
     Rejected(usize, Reject),
-    /// One [`Output::Write`] or [`Output::Copy`] is done.
+    /// One [`Output::Write`] or [`Output::Copy`] is done. Who gathers writes may answer before they
+    /// are carried out; one that then fails is told by an answer more, before a sync succeeds.
     Written {
         /// Whether it succeeded.
         ok: bool,

@@ -24,6 +24,25 @@ pub trait Storage {
     /// When not all bytes were written.
     fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), Self::Error>;
 
+    /// Writes `parts` one behind the other from `offset` on: slices that arrived together and lie
+    /// together. A storage that can do that in one go saves most of its work; the others are
+    /// written part by part.
+    ///
+    /// # Errors
+    /// When not all bytes were written.
+    fn write_gathered(
+        &mut self,
+        area: Area,
+        mut offset: u64,
+        parts: &[&[u8]],
+    ) -> Result<(), Self::Error> {
+        for part in parts {
+            self.write(area, offset, part)?;
+            offset = offset.saturating_add(part.len() as u64);
+        }
+        Ok(())
+    }
+
     /// Appends `length` bytes from `offset` of an area to `into`.
     ///
     /// # Errors

@@ -12,8 +12,8 @@ use stbcast_object::Group;
 
 use super::summary::Follower;
 use super::{
-    Counters, Interface, IoError, Moment, ObjectFigures, Observer, RunOptions, Store, Trouble,
-    Verification, run,
+    Counters, Interface, IoError, Moment, ObjectFigures, Observer, ReceiveFigures, RunOptions,
+    Store, Trouble, Verification, run,
 };
 use crate::{Boot, BootOptions, BootReport, ControlOutcome, Event, FetchError, PartOutcome};
 
@@ -134,6 +134,9 @@ pub struct BootSummary {
     /// What was seen over all objects.
     #[serde(flatten)]
     pub counters: Counters,
+    /// How datagrams were taken from the kernel.
+    #[serde(flatten)]
+    pub receive: ReceiveFigures,
 }
 
 /// Plays the boot procedure, blocking until it is over. That it is over does not mean there is
@@ -161,6 +164,7 @@ pub fn boot(request: &BootRequest, observer: &mut dyn Observer) -> Result<BootSu
                 .into(),
             booted: booted(&report, &objects, &store),
             counters: Counters::of(&summary.moment),
+            receive: summary.receive,
         }),
         None if summary.interrupted => Err(IoError::Interrupted),
         None => Err(IoError::NoResult),
@@ -217,7 +221,7 @@ impl Observer for Watch<'_> {
             }
             other => {
                 if let Some(object) = self.objects.last_mut() {
-                    object.follower.note(other);
+                    object.follower.note(moment, other);
                 }
             }
         }

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use serde::Serialize;
 use stbcast_infocast::Check;
@@ -12,8 +13,8 @@ use stbcast_object::Micros;
 use super::summary::Follower;
 use super::url::url;
 use super::{
-    Counters, FileStorage, Interface, IoError, Moment, ObjectFigures, Observer, RunOptions,
-    Trouble, Verification, run,
+    Counters, FileStorage, Interface, IoError, Moment, ObjectFigures, Observer, ReceiveFigures,
+    RunOptions, RunSummary, Trouble, Verification, run,
 };
 use crate::{Event, Fetch, FetchError, FetchOptions, Target, limits};
 
@@ -79,6 +80,31 @@ pub struct FetchFigures {
     pub cycles: f64,
     /// Attempts made.
     pub attempts: u8,
+    /// How datagrams were taken from the kernel.
+    #[serde(flatten)]
+    pub receive: ReceiveFigures,
+    /// Seconds from the object's first datagram until its last byte was handed to the file.
+    pub receive_seconds: Option<f64>,
+    /// Seconds it took to make the file durable and put it in place.
+    pub commit_seconds: Option<f64>,
+    /// Seconds it took to read the file back for its SHA-256.
+    pub digest_seconds: Option<f64>,
+}
+
+impl FetchFigures {
+    fn of(run: &RunSummary, follower: &Follower, error: Option<&FetchError>) -> Self {
+        let ObjectFigures { cycles, attempts, .. } = follower.figures(&run.moment, error);
+        let stored = run.storage.stored_at.zip(follower.found_at);
+        Self {
+            counters: Counters::of(&run.moment),
+            cycles,
+            attempts,
+            receive: run.receive.clone(),
+            receive_seconds: stored.map(|(stored, found)| stored.since(found).as_secs_f64()),
+            commit_seconds: stored.map(|_| run.storage.commit.as_secs_f64()),
+            digest_seconds: None,
+        }
+    }
 }
 
 /// A fetch that failed. The output is as it was.
@@ -117,24 +143,28 @@ pub fn fetch(
     let summary = run(&mut session, &mut storage, outside, &mut watch);
     let Watch { follower, end, trouble, .. } = watch;
     let error = end.as_ref().and_then(|end| end.as_ref().err());
-    let ObjectFigures { cycles, attempts, .. } = follower.figures(&summary.moment, error);
-    let figures = FetchFigures { counters: Counters::of(&summary.moment), cycles, attempts };
-    let fail = |error| Err(FetchFailure { error, figures: Box::new(figures.clone()) });
+    let mut figures = FetchFigures::of(&summary, &follower, error);
+    let fail = |figures, error| Err(FetchFailure { error, figures: Box::new(figures) });
     match end {
-        Some(Ok(check)) => match storage.digest() {
-            Err(error) => fail(error.into()),
-            Ok((bytes, sha256)) => Ok(FetchSummary {
-                url: url(&target),
-                output: request.output.clone(),
-                bytes,
-                sha256,
-                check: Verification::of(follower.revision, check),
-                figures,
-            }),
-        },
-        Some(Err(error)) => fail(IoError::Fetch { error, trouble }),
-        None if summary.interrupted => fail(IoError::Interrupted),
-        None => fail(IoError::NoResult),
+        Some(Ok(check)) => {
+            let began = Instant::now();
+            let digest = storage.digest();
+            figures.digest_seconds = Some(began.elapsed().as_secs_f64());
+            match digest {
+                Err(error) => fail(figures, error.into()),
+                Ok((bytes, sha256)) => Ok(FetchSummary {
+                    url: url(&target),
+                    output: request.output.clone(),
+                    bytes,
+                    sha256,
+                    check: Verification::of(follower.revision, check),
+                    figures,
+                }),
+            }
+        }
+        Some(Err(error)) => fail(figures, IoError::Fetch { error, trouble }),
+        None if summary.interrupted => fail(figures, IoError::Interrupted),
+        None => fail(figures, IoError::NoResult),
     }
 }
 
@@ -149,7 +179,7 @@ struct Watch<'a> {
 
 impl Observer for Watch<'_> {
     fn event(&mut self, moment: &Moment, event: &Event) {
-        self.follower.note(event);
+        self.follower.note(moment, event);
         match event {
             Event::Complete { check, .. } => self.end = Some(Ok(*check)),
             Event::Failed(error) => self.end = Some(Err(*error)),

@@ -64,6 +64,15 @@ impl Storage for FileStorage {
         self.areas("write")?.write(area, offset, bytes)
     }
 
+    fn write_gathered(
+        &mut self,
+        area: Area,
+        offset: u64,
+        parts: &[&[u8]],
+    ) -> Result<(), StorageError> {
+        self.areas("write")?.write_gathered(area, offset, parts)
+    }
+
     fn read(
         &mut self,
         area: Area,

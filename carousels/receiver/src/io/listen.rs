@@ -5,16 +5,16 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use serde::Serialize;
 use stbcast_infocast::Name;
 use stbcast_object::{Group, Micros};
 
-use super::receive::DATAGRAM_BYTES;
 use super::record::Recorder;
 use super::summary::rejected;
-use super::{Interface, IoError, Moment, Observer, Receiver, Trouble};
+use super::{
+    Batch, Clock, Datagram, Interface, IoError, Moment, Observer, ReceiveFigures, Receiver, Trouble,
+};
 use crate::{Census, ObjectRecord};
 
 /// What to listen to, and how long.
@@ -62,6 +62,9 @@ pub struct ListenSummary {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Packets of names beyond those kept apart.
     pub other_names: u64,
+    /// How datagrams were taken from the kernel.
+    #[serde(flatten)]
+    pub receive: ReceiveFigures,
 }
 
 /// One object of a channel.
@@ -109,30 +112,38 @@ pub fn listen(
     if receiver.buffer().is_short() {
         observer.trouble(&Trouble::ReceiveBuffer(receiver.buffer()));
     }
-    let began = Instant::now();
-    let now = || Micros::from(began.elapsed());
+    let clock = Clock::start();
     let mut census = Census::default();
-    let mut buffer = vec![0; DATAGRAM_BYTES];
-    while now() < span && !request.stop.load(Ordering::Relaxed) {
-        let heard = receiver.recv(&mut buffer);
-        let heard = heard.map_err(|error| IoError::Receive { group, error })?;
-        let Some((bytes, from)) = heard else { continue };
-        // IPv6 joins are for any source, and a source-specific join may be emulated.
-        if source.is_some_and(|pinned| pinned != from.ip()) {
-            continue;
+    let mut batch = Batch::default();
+    let stopped = || request.stop.load(Ordering::Relaxed);
+    while clock.now() < span && !stopped() {
+        let heard = receiver.recv(&mut batch, &clock);
+        heard.map_err(|error| IoError::Receive { group, error })?;
+        for Datagram { from, at, range } in batch.datagrams().take_while(|_| !stopped()) {
+            // IPv6 joins are for any source, and a source-specific join may be emulated.
+            if source.is_some_and(|pinned| pinned != from.ip()) {
+                continue;
+            }
+            let datagram = batch.bytes().get(range).unwrap_or_default();
+            census.observe(at, from.ip(), datagram, group.ip_udp_bytes());
+            if let Some(recorder) = &mut recorder {
+                recorder.add(from, group, datagram)?;
+            }
+            observer.tick(&Moment { at, stats: *census.stats(), ..Moment::default() });
         }
-        let datagram = buffer.get(..bytes).unwrap_or_default();
-        census.observe(now(), from.ip(), datagram, group.ip_udp_bytes());
-        if let Some(recorder) = &mut recorder {
-            recorder.add(from, group, datagram)?;
-        }
-        observer.tick(&Moment { at: now(), stats: *census.stats(), ..Moment::default() });
     }
     recorder.map_or(Ok(()), Recorder::finish)?;
-    summarize(&census, group, now())
+    let mut receive = ReceiveFigures::default();
+    receive.add(&receiver);
+    summarize(&census, group, clock.now(), receive)
 }
 
-fn summarize(census: &Census, group: Group, span: Micros) -> Result<ListenSummary, IoError> {
+fn summarize(
+    census: &Census,
+    group: Group,
+    span: Micros,
+    receive: ReceiveFigures,
+) -> Result<ListenSummary, IoError> {
     let stats = census.stats();
     if stats.datagrams == 0 {
         return Err(IoError::Nothing { group, seconds: span.as_secs_f64() });
@@ -146,6 +157,7 @@ fn summarize(census: &Census, group: Group, span: Micros) -> Result<ListenSummar
         objects: census.objects().map(|(name, object)| listed(name, object, span)).collect(),
         rejected: rejected(stats),
         other_names: census.other_names(),
+        receive,
     })
 }
 

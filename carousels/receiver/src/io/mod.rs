@@ -15,30 +15,38 @@ use stbcast_object::Group;
 use crate::FetchError;
 
 mod areas;
+mod batch;
 mod boot;
 pub mod cli;
+mod clock;
+mod ears;
 mod fetch;
 mod files;
 mod interface;
 mod listen;
+mod nap;
 mod receive;
 mod record;
 mod run;
 mod store;
 mod summary;
+mod timed;
 mod url;
 
 pub use areas::StorageError;
+pub use batch::{Batch, Datagram};
 pub use boot::{BootRequest, BootSummary, Booted, BootedFrom, PartSummary, PartWord, boot};
+pub use clock::Clock;
 pub use fetch::{FetchFailure, FetchFigures, FetchRequest, FetchSummary, fetch};
 pub use files::FileStorage;
 pub use interface::{Interface, InterfaceError};
 pub use listen::{ListedObject, ListenRequest, ListenSummary, listen};
-pub use receive::{DATAGRAM_BYTES, JoinError, ReceiveBuffer, Receiver, WAIT};
+pub use receive::{JoinError, ReceiveBuffer, ReceivePath, Receiver, WAIT};
 pub use record::RecordError;
 pub use run::{Moment, Observer, RunOptions, RunSummary, Trouble, Watched, run};
 pub use store::{Store, StoreError, StoredImage};
-pub use summary::{Counters, ObjectFigures, Verification};
+pub use summary::{Counters, ObjectFigures, ReceiveFigures, Verification};
+pub use timed::StorageTimes;
 pub use url::{UrlError, parse_url};
 
 /// Why a call of this module failed.

@@ -1,18 +1,31 @@
-//! The socket that hears one group. The crate `socket2` is named in this file alone.
+//! The socket that hears one group: every system call on it. The crates `socket2` and `nix` are
+//! named in this file alone.
+//!
+//! Where the kernel joins datagrams of one sender (UDP GRO), each message it hands over holds up
+//! to 64 KiB of them. The messages are taken one by one, packed into the batch's buffer: `nix`
+//! hands a header of `recvmmsg` back to the kernel with as little room for control messages as
+//! the last message there needed, so the size of the datagrams would be lost behind one that came
+//! alone. Where the kernel joins nothing, `recvmmsg` takes the datagrams, many in one call.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage, recvmmsg, recvmsg,
+    setsockopt, sockopt,
+};
+use nix::sys::time::TimeSpec;
+use serde::Serialize;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
-use stbcast_infocast::Packet;
 use stbcast_object::Group;
 
-use super::Interface;
-
-/// Bytes of a buffer for [`Receiver::recv`]: one more than the largest packet, so that a longer
-/// datagram is seen to be longer although the system cuts it.
-pub const DATAGRAM_BYTES: usize = Packet::BYTES_MAX + 1;
+use super::batch::{BATCH_BYTES, Batch, Message};
+use super::nap::{Nap, Taken};
+use super::{Clock, Interface};
 
 /// How long [`Receiver::recv`] waits. Time-outs and the stop flag are looked at this often.
 pub const WAIT: Duration = Duration::from_millis(100);
@@ -21,11 +34,36 @@ pub const WAIT: Duration = Duration::from_millis(100);
 /// overhead for each datagram.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 
+/// Datagrams of one `recvmmsg`, each with an equal share of the batch's buffer. A share is larger
+/// than the largest packet, so that a longer datagram is seen to be longer although it is cut.
+const SLOTS: usize = 64;
+const SLOT_BYTES: usize = BATCH_BYTES / SLOTS;
+const _: () = assert!(SLOT_BYTES > stbcast_infocast::Packet::BYTES_MAX);
+
 /// A group that is joined, and left when this is dropped.
 #[derive(Debug)]
 pub struct Receiver {
     socket: UdpSocket,
     buffer: ReceiveBuffer,
+    /// Room for the control messages of one message.
+    control: Vec<u8>,
+    /// Headers for `recvmmsg`; `None` where the kernel joins datagrams.
+    headers: Option<MultiHeaders<SockaddrStorage>>,
+    nap: Nap,
+    /// Before the next call.
+    sleep: Duration,
+    calls: u64,
+    drops: Drops,
+}
+
+/// How datagrams are taken from the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReceivePath {
+    /// Joined to messages of many datagrams.
+    Gro,
+    /// One by one, many in one system call.
+    Recvmmsg,
 }
 
 /// What the system grants for datagrams that wait.
@@ -60,9 +98,25 @@ impl Receiver {
         source: Option<IpAddr>,
         interface: Option<&Interface>,
     ) -> Result<Self, JoinError> {
+        Self::join_by(ReceivePath::Gro, group, source, interface)
+    }
+
+    /// The same, with the path that is tried first.
+    pub(super) fn join_by(
+        path: ReceivePath,
+        group: Group,
+        source: Option<IpAddr>,
+        interface: Option<&Interface>,
+    ) -> Result<Self, JoinError> {
         let fail = |doing| move |error| JoinError { group, doing, error };
         let socket = open(group).map_err(fail("open the socket"))?;
         let buffer = enlarge_buffer(&socket).map_err(fail("set the receive buffer"))?;
+        // Before it is bound: no datagram may wait that the options came too late for.
+        let gro =
+            path == ReceivePath::Gro && setsockopt(&socket, sockopt::UdpGroSegment, &true).is_ok();
+        let stamped = setsockopt(&socket, sockopt::ReceiveTimestampns, &true)
+            .and_then(|()| setsockopt(&socket, sockopt::RxqOvfl, &1));
+        stamped.map_err(|errno| fail("have datagrams stamped")(errno.into()))?;
         // Bound to the group, not to any address: channels on one port stay apart.
         socket.bind(&bound_to(group, interface).into()).map_err(fail("bind"))?;
         match group.address() {
@@ -71,32 +125,197 @@ impl Receiver {
         }
         .map_err(fail("join"))?;
         socket.set_read_timeout(Some(WAIT)).map_err(fail("set the time-out"))?;
-        Ok(Self { socket: socket.into(), buffer })
+        Ok(Self {
+            socket: socket.into(),
+            buffer,
+            control: control(),
+            headers: (!gro).then(headers),
+            nap: Nap::new(buffer.kernel_bytes()),
+            sleep: Duration::ZERO,
+            calls: 0,
+            drops: Drops::default(),
+        })
     }
 
-    /// Waits at most [`WAIT`] for one datagram; `buffer` holds [`DATAGRAM_BYTES`].
+    /// Takes what waits in the socket, or waits at most [`WAIT`] for something to come; then the
+    /// batch may be empty. Where datagrams come in a stream, it sleeps a little before it looks,
+    /// so that they can gather.
     ///
     /// # Errors
     /// When the socket fails for another reason than silence or a signal.
-    pub fn recv(&mut self, buffer: &mut [u8]) -> io::Result<Option<(usize, SocketAddr)>> {
-        use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
-        match self.socket.recv_from(buffer) {
-            Ok(datagram) => Ok(Some(datagram)),
-            Err(error) if matches!(error.kind(), WouldBlock | TimedOut | Interrupted) => Ok(None),
-            Err(error) => Err(error),
+    pub fn recv(&mut self, batch: &mut Batch, clock: &Clock) -> io::Result<()> {
+        batch.clear();
+        let sleep = std::mem::take(&mut self.sleep);
+        if !sleep.is_zero() {
+            std::thread::sleep(sleep);
         }
+        let mut emptied = self.take(batch, Patience::None)?;
+        let waited = batch.is_empty();
+        if waited {
+            emptied = self.take(batch, Patience::ForOne)?;
+        }
+        let reading = clock.read();
+        batch.set_times(&reading);
+        if !batch.is_empty() {
+            let (datagrams, bytes) = (batch.len() as u64, batch.payload_bytes());
+            let taken = Taken { datagrams, bytes, waited, emptied };
+            self.sleep = self.nap.after(reading.now, taken).into();
+        }
+        Ok(())
+    }
+
+    /// Fills the batch; whether that left the socket empty.
+    fn take(&mut self, batch: &mut Batch, patience: Patience) -> io::Result<bool> {
+        let taken = if self.headers.is_some() {
+            self.take_many(batch, patience)
+        } else {
+            self.take_joined(batch, patience)
+        };
+        match taken {
+            Err(Errno::EAGAIN | Errno::EINTR) => Ok(true),
+            other => Ok(other?),
+        }
+    }
+
+    /// Messages that may hold several datagrams, one system call each.
+    fn take_joined(&mut self, batch: &mut Batch, patience: Patience) -> nix::Result<bool> {
+        let flags = match patience {
+            Patience::None => MsgFlags::MSG_DONTWAIT,
+            Patience::ForOne => MsgFlags::empty(),
+        };
+        while !batch.is_full() {
+            let (start, room) = batch.room();
+            self.calls += 1;
+            let mut room = [IoSliceMut::new(room)];
+            let control = Some(self.control.as_mut_slice());
+            let received = recvmsg(self.socket.as_raw_fd(), &mut room, control, flags)?;
+            let message = message(&received, start, &mut self.drops)?;
+            batch.push(message);
+            if patience == Patience::ForOne {
+                // It had to be waited for: what follows gathers while the box sleeps.
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Messages of one datagram each, all in one system call.
+    fn take_many(&mut self, batch: &mut Batch, patience: Patience) -> nix::Result<bool> {
+        let Some(known) = &mut self.headers else { return Ok(true) };
+        let flags = match patience {
+            Patience::None => MsgFlags::MSG_DONTWAIT,
+            Patience::ForOne => MsgFlags::MSG_WAITFORONE,
+        };
+        self.calls += 1;
+        let (bytes, messages) = batch.parts();
+        let mut chunks = bytes.chunks_exact_mut(SLOT_BYTES);
+        let mut slots: [[IoSliceMut<'_>; 1]; SLOTS] =
+            std::array::from_fn(|_| [IoSliceMut::new(chunks.next().unwrap_or_default())]);
+        let received = recvmmsg(self.socket.as_raw_fd(), known, slots.iter_mut(), flags, None)?;
+        let mut cut = false;
+        for (slot, received) in received.enumerate() {
+            let start = slot * SLOT_BYTES;
+            messages.push(message(&received, start, &mut self.drops).unwrap_or_else(|_| {
+                cut = true;
+                Message::new(sender(&received), start, received.bytes)
+            }));
+        }
+        let emptied = messages.len() < SLOTS;
+        if cut {
+            // The first drop makes control messages longer than they ever were; see above.
+            *known = headers();
+        }
+        Ok(emptied)
     }
 
     /// What the system grants for datagrams that wait.
     pub const fn buffer(&self) -> ReceiveBuffer {
         self.buffer
     }
+
+    /// How datagrams are taken.
+    pub const fn path(&self) -> ReceivePath {
+        if self.headers.is_some() { ReceivePath::Recvmmsg } else { ReceivePath::Gro }
+    }
+
+    /// Receive system calls made so far.
+    pub const fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// Messages the kernel dropped because the receive buffer was full, as far as what was
+    /// received since tells. One that joined several datagrams counts once.
+    pub const fn kernel_drops(&self) -> u64 {
+        self.drops.total
+    }
+}
+
+/// What a receive call waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    None,
+    /// The first message, [`WAIT`] at most.
+    ForOne,
+}
+
+/// The kernel's counter of drops, which wraps.
+#[derive(Clone, Copy, Debug, Default)]
+struct Drops {
+    last: u32,
+    total: u64,
+}
+
+impl Drops {
+    fn note(&mut self, counter: u32) {
+        self.total += u64::from(counter.wrapping_sub(self.last));
+        self.last = counter;
+    }
+}
+
+/// Room for every control message that was asked for.
+fn control() -> Vec<u8> {
+    cmsg_space!(TimeSpec, u32, i32)
+}
+
+fn headers() -> MultiHeaders<SockaddrStorage> {
+    MultiHeaders::preallocate(SLOTS, Some(control()))
+}
+
+/// What is known of a message that was received at `start` of the batch's buffer.
+fn message(
+    received: &RecvMsg<'_, '_, SockaddrStorage>,
+    start: usize,
+    drops: &mut Drops,
+) -> nix::Result<Message> {
+    let mut message = Message::new(sender(received), start, received.bytes);
+    for control in received.cmsgs()? {
+        match control {
+            ControlMessageOwned::ScmTimestampns(stamp) => message.stamp = Some(stamp.into()),
+            ControlMessageOwned::RxqOvfl(counter) => drops.note(counter),
+            ControlMessageOwned::UdpGroSegments(bytes) => {
+                message.segment_bytes = usize::try_from(bytes).unwrap_or_default().max(1);
+            }
+            _ => {}
+        }
+    }
+    Ok(message)
+}
+
+fn sender(received: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<SocketAddr> {
+    let address = received.address.as_ref()?;
+    let v4 = address.as_sockaddr_in().map(|v4| SocketAddrV4::from(*v4).into());
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into()))
 }
 
 impl ReceiveBuffer {
     /// Whether less was granted than asked for.
     pub const fn is_short(&self) -> bool {
         self.granted < self.asked
+    }
+
+    /// The same as the kernel counts it: twice, the other half is for its own records (socket(7)).
+    const fn kernel_bytes(&self) -> u64 {
+        2 * self.granted as u64
     }
 }
 

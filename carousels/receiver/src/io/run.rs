@@ -1,17 +1,18 @@
 //! The loop between a session, a socket, a storage and whoever watches.
 
+use std::cell::Cell;
 use std::fmt::Display;
-use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use stbcast_object::{Group, Micros};
 
-use super::receive::{DATAGRAM_BYTES, WAIT};
-use super::{Interface, ReceiveBuffer, Receiver};
+use super::batch::{Batch, Datagram};
+use super::ears::Ears;
+use super::timed::{StorageTimes, Timed};
+use super::{Interface, ReceiveBuffer, ReceiveFigures};
 use crate::{
-    Boot, ChannelDecoder, Event, Fetch, Input, Output, Progress, Session, Stats, Storage, drive,
+    Boot, ChannelDecoder, Event, Fetch, Input, Output, Progress, Session, Stats, Storage, drive_all,
 };
 
 /// Shortest time between two progress ticks.
@@ -106,15 +107,19 @@ impl Watched for Boot<Range<usize>> {
 pub struct RunOptions<'a> {
     /// Where to listen; the system decides, when `None`.
     pub interface: Option<&'a Interface>,
-    /// Ends the run when it becomes true, within [`WAIT`].
+    /// Ends the run when it becomes true, within [`super::WAIT`].
     pub stop: &'a AtomicBool,
 }
 
 /// How a run ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RunSummary {
     /// The last moment.
     pub moment: Moment,
+    /// How datagrams were taken from the kernel.
+    pub receive: ReceiveFigures,
+    /// How long storage took for the object begun last.
+    pub storage: StorageTimes,
     /// Whether the stop flag ended it, and not the session.
     pub interrupted: bool,
 }
@@ -130,29 +135,27 @@ pub fn run<S: Watched, T: Storage<Error: Display>>(
     observer: &mut dyn Observer,
 ) -> RunSummary {
     let mut shell = Shell::new(options, observer);
-    let mut buffer = vec![0; DATAGRAM_BYTES];
+    let mut storage = Timed::new(storage, shell.ears.clock);
+    let mut batch = Batch::default();
     let mut interrupted = false;
     while let (false, Some(wake_at)) = (session.is_over(), session.wake_at()) {
         if options.stop.load(Ordering::Relaxed) {
             interrupted = true;
             break;
         }
-        let now = shell.now();
+        let now = shell.ears.clock.now();
         if now >= wake_at {
-            shell.step(session, storage, now, Input::Wake, &[]);
-        } else if let Some((bytes, from)) = shell.recv(&mut buffer) {
-            let datagram = buffer.get(..bytes).unwrap_or_default();
-            let input = match shell.decoder.decode(from, datagram) {
-                Ok(arrival) => Input::Arrival(arrival),
-                Err(reject) => Input::Rejected(bytes, reject),
-            };
-            let now = shell.now();
-            shell.step(session, storage, now, input, datagram);
+            shell.wake(session, &mut storage, now);
+        } else {
+            shell.ears.recv(&mut batch, shell.observer);
+            shell.hear(session, &mut storage, &batch);
         }
         shell.tick(session);
     }
-    let now = shell.now();
-    RunSummary { moment: moment(session, now), interrupted }
+    shell.ears.leave();
+    let moment = moment(session, shell.ears.clock.now());
+    let receive = shell.ears.figures.clone();
+    RunSummary { moment, receive, storage: storage.times(), interrupted }
 }
 
 fn moment<S: Watched>(session: &S, at: Micros) -> Moment {
@@ -161,102 +164,134 @@ fn moment<S: Watched>(session: &S, at: Micros) -> Moment {
 
 /// What the loop keeps between two steps.
 struct Shell<'a> {
-    options: RunOptions<'a>,
     observer: &'a mut dyn Observer,
-    began: Instant,
-    receiver: Option<Receiver>,
+    ears: Ears<'a>,
     decoder: ChannelDecoder,
     /// The channel whose trailers the decoder has learned.
     decoded: Option<Group>,
+    /// What a session was told last: time does not run backwards.
+    told_at: Micros,
     ticked_at: Micros,
-    told_of_buffer: bool,
 }
 
 impl<'a> Shell<'a> {
     fn new(options: RunOptions<'a>, observer: &'a mut dyn Observer) -> Self {
         Self {
-            options,
             observer,
-            began: Instant::now(),
-            receiver: None,
+            ears: Ears::new(options.interface),
             decoder: ChannelDecoder::default(),
             decoded: None,
+            told_at: Micros::ZERO,
             ticked_at: Micros::ZERO,
-            told_of_buffer: false,
         }
     }
 
-    fn now(&self) -> Micros {
-        self.began.elapsed().into()
+    fn wake<S, T>(&mut self, session: &mut S, storage: &mut T, now: Micros)
+    where
+        S: Watched,
+        T: Storage<Error: Display>,
+    {
+        self.told_at = now;
+        let mut wake = Some((now, Input::Wake));
+        self.step(session, storage, &[], &mut |_, _| wake.take());
     }
 
-    fn step<S: Watched, T: Storage<Error: Display>>(
+    /// Hands the datagrams of a batch in, and stops where the session leaves the channel.
+    fn hear<S, T>(&mut self, session: &mut S, storage: &mut T, batch: &Batch)
+    where
+        S: Watched,
+        T: Storage<Error: Display>,
+    {
+        let mut datagrams = batch.datagrams().peekable();
+        while datagrams.peek().is_some() {
+            let halt = self.step(session, storage, batch.bytes(), &mut |decoder, told_at| {
+                let Datagram { from, at, range } = datagrams.next()?;
+                *told_at = at.max(*told_at);
+                let start = range.start;
+                let bytes = batch.bytes().get(range).unwrap_or_default();
+                let input = match decoder.decode(from.ip(), bytes) {
+                    Ok(arrival) => Input::Arrival(arrival.within(start)),
+                    Err(reject) => Input::Rejected(bytes.len(), reject),
+                };
+                Some((*told_at, input))
+            });
+            if halt == Halt::Moved || session.is_over() {
+                return;
+            }
+        }
+    }
+
+    /// Hands in what `next` gives, until it gives no more or the session has something to say.
+    fn step<'i, S, T>(
         &mut self,
         session: &mut S,
         storage: &mut T,
-        now: Micros,
-        input: Input<'_, Range<usize>>,
-        datagram: &[u8],
-    ) {
-        let mut events = Vec::new();
+        bytes: &[u8],
+        next: &mut dyn FnMut(
+            &mut ChannelDecoder,
+            &mut Micros,
+        ) -> Option<(Micros, Input<'i, Range<usize>>)>,
+    ) -> Halt
+    where
+        S: Watched,
+        T: Storage<Error: Display>,
+    {
+        let Self { observer, ears, decoder, decoded, told_at, .. } = self;
+        let halt = Cell::new(Halt::Exhausted);
+        let (mut events, mut joined) = (Vec::new(), None);
+        let inputs = std::iter::from_fn(|| match halt.get() {
+            Halt::Exhausted => next(decoder, told_at),
+            _ => None,
+        });
         let shell = &mut |output| match output {
-            Output::Join { group, source } => self.join(group, source),
-            Output::Leave { .. } => self.receiver = None,
-            Output::Event(event) => events.push(event),
-            // `drive` keeps the storage's outputs.
+            Output::Join { group, source } => {
+                ears.join(group, source, *observer);
+                joined = Some((group, source));
+                halt.set(Halt::Moved);
+            }
+            Output::Leave { .. } => {
+                ears.leave();
+                halt.set(Halt::Moved);
+            }
+            Output::Event(event) => {
+                events.push(event);
+                if halt.get() == Halt::Exhausted {
+                    halt.set(Halt::Spoke);
+                }
+            }
+            // The storage's outputs do not come here.
             _ => {}
         };
-        let stored = drive(session, storage, now, input, datagram, shell);
+        let stored = drive_all(session, storage, inputs, bytes, shell);
         if let Err(error) = stored {
-            self.observer.trouble(&Trouble::Storage(error.to_string()));
+            observer.trouble(&Trouble::Storage(error.to_string()));
+        }
+        if let Some((group, source)) = joined.filter(|(group, _)| *decoded != Some(*group)) {
+            (*decoder, *decoded) = (ChannelDecoder::new(source), Some(group));
         }
         if !events.is_empty() {
-            let moment = moment(session, now);
-            events.iter().for_each(|event| self.observer.event(&moment, event));
+            let moment = moment(session, *told_at);
+            events.iter().for_each(|event| observer.event(&moment, event));
         }
-    }
-
-    fn join(&mut self, group: Group, source: Option<IpAddr>) {
-        // The socket left before goes first: a box may be allowed few memberships.
-        self.receiver = None;
-        if self.decoded != Some(group) {
-            (self.decoder, self.decoded) = (ChannelDecoder::new(source), Some(group));
-        }
-        match Receiver::join(group, source, self.options.interface) {
-            Ok(receiver) => {
-                let buffer = receiver.buffer();
-                if buffer.is_short() && !self.told_of_buffer {
-                    self.told_of_buffer = true;
-                    self.observer.trouble(&Trouble::ReceiveBuffer(buffer));
-                }
-                self.receiver = Some(receiver);
-            }
-            Err(error) => self.observer.trouble(&Trouble::Network(error.to_string())),
-        }
-    }
-
-    /// One datagram, or nothing after [`WAIT`].
-    fn recv(&mut self, buffer: &mut [u8]) -> Option<(usize, IpAddr)> {
-        let Some(receiver) = &mut self.receiver else {
-            std::thread::sleep(WAIT);
-            return None;
-        };
-        match receiver.recv(buffer) {
-            Ok(datagram) => datagram.map(|(bytes, from)| (bytes, from.ip())),
-            Err(error) => {
-                // Closed until the session joins again, else a broken socket would spin here.
-                self.receiver = None;
-                self.observer.trouble(&Trouble::Network(format!("cannot receive: {error}")));
-                None
-            }
-        }
+        halt.get()
     }
 
     fn tick<S: Watched>(&mut self, session: &S) {
-        let now = self.now();
+        let now = self.ears.clock.now();
         if now >= self.ticked_at.after(TICK) {
             self.ticked_at = now;
             self.observer.tick(&moment(session, now));
         }
     }
+}
+
+/// Why a step ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Halt {
+    /// Everything was handed in.
+    Exhausted,
+    /// Events are to be told.
+    Spoke,
+    /// A channel was left or joined: what else arrived on the old one is for nobody.
+    Moved,
 }

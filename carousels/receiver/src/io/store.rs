@@ -285,6 +285,22 @@ impl Storage for Store {
         }
     }
 
+    fn write_gathered(
+        &mut self,
+        area: Area,
+        offset: u64,
+        parts: &[&[u8]],
+    ) -> Result<(), StoreError> {
+        match &mut self.current {
+            Current::None => Err(StoreError::NotBegun("write")),
+            Current::Control => Ok(self.control.write_gathered(area, offset, parts)?),
+            Current::Part { areas, .. } => {
+                self.steps.take(&self.directory)?;
+                Ok(areas.write_gathered(area, offset, parts)?)
+            }
+        }
+    }
+
     fn read(
         &mut self,
         area: Area,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use stbcast_infocast::Check;
+use stbcast_object::Micros;
 
-use super::Moment;
+use super::{Moment, ReceivePath, Receiver};
 use crate::{Event, FetchError, Revision, Stats};
 
 /// What a session saw and how long it took.
@@ -42,6 +43,51 @@ impl Counters {
             rejected: rejected(stats),
             revision_changes: stats.revision_changes,
             seconds: moment.at.as_secs_f64(),
+        }
+    }
+}
+
+/// How datagrams were taken from the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ReceiveFigures {
+    /// Messages the kernel dropped because the receive buffer was full; one that joined several
+    /// datagrams counts once.
+    pub kernel_drops: u64,
+    /// How they were taken; `None` when no group could be joined.
+    pub receive_path: Option<ReceivePath>,
+    /// Bytes of receive buffer the system granted.
+    pub receive_buffer_bytes: u64,
+    /// Receive system calls.
+    pub receive_calls: u64,
+}
+
+impl ReceiveFigures {
+    /// Adds what a receiver counted.
+    pub(crate) fn add(&mut self, receiver: &Receiver) {
+        self.kernel_drops += receiver.kernel_drops();
+        self.receive_path = Some(receiver.path());
+        self.receive_buffer_bytes = receiver.buffer().granted as u64;
+        self.receive_calls += receiver.calls();
+    }
+}
+
+impl std::fmt::Display for ReceiveFigures {
+    /// One line for people.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kernel_drops, receive_buffer_bytes, receive_calls, .. } = self;
+        let path = match self.receive_path {
+            Some(ReceivePath::Gro) => "gro",
+            Some(ReceivePath::Recvmmsg) => "recvmmsg",
+            None => return f.write_str("nothing could be joined"),
+        };
+        let kib = receive_buffer_bytes / 1024;
+        write!(f, "{path}, {receive_calls} calls, buffer of {kib} KiB, ")?;
+        match kernel_drops {
+            0 => f.write_str("nothing dropped"),
+            drops => write!(
+                f,
+                "{drops} DROPPED by the kernel for want of buffer: raise net.core.rmem_max"
+            ),
         }
     }
 }
@@ -100,6 +146,8 @@ impl Serialize for Verification {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Follower {
     began: Moment,
+    /// When its first datagram arrived.
+    pub(crate) found_at: Option<Micros>,
     pub(crate) revision: Option<Revision>,
     failed_attempts: u8,
 }
@@ -118,13 +166,14 @@ pub struct ObjectFigures {
 impl Follower {
     /// Starts to follow an object whose fetch begins now.
     pub(crate) const fn begin(began: Moment) -> Self {
-        Self { began, revision: None, failed_attempts: 0 }
+        Self { began, found_at: None, revision: None, failed_attempts: 0 }
     }
 
-    pub(crate) const fn note(&mut self, event: &Event) {
+    pub(crate) fn note(&mut self, moment: &Moment, event: &Event) {
         match event {
             Event::Found { revision } | Event::RevisionChanged { revision, .. } => {
                 self.revision = Some(*revision);
+                self.found_at.get_or_insert(moment.at);
             }
             Event::AttemptFailed { attempt } => self.failed_attempts = *attempt,
             _ => {}

@@ -84,6 +84,9 @@ fn text(summary: &BootSummary) -> String {
             let _ = writeln!(text, "{}: {outcome}", part.part);
         }
     }
+    if summary.receive.kernel_drops > 0 {
+        let _ = writeln!(text, "received: {}", summary.receive);
+    }
     text + &last_line(&summary.booted)
 }
 

@@ -58,11 +58,11 @@ fn request(arguments: &Arguments, stop: Arc<AtomicBool>) -> Result<FetchRequest,
 
 fn text(summary: &FetchSummary) -> String {
     let FetchSummary { url, output, bytes, sha256, check, figures } = summary;
-    let FetchFigures { counters, cycles, attempts } = figures;
+    let FetchFigures { counters, cycles, attempts, receive, .. } = figures;
     let seconds = counters.seconds;
     format!(
         "{url} is in {}\nbytes     {bytes}\nsha-256   {sha256}\nseconds   {seconds:.2}\n\
-         cycles    {cycles:.2}\nattempts  {attempts}\ncheck     {check}",
+         cycles    {cycles:.2}\nattempts  {attempts}\ncheck     {check}\nreceived  {receive}",
         output.display()
     )
 }

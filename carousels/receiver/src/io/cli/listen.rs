@@ -79,6 +79,7 @@ fn text(summary: &ListenSummary) -> String {
         "{group}: {datagrams} datagrams in {seconds:.1} s, {} kbit/s",
         kilo(*bit_rate_bps)
     ));
+    lines.push(format!("received: {}", summary.receive));
     for (reason, count) in &summary.rejected {
         lines.push(format!("{count} datagrams rejected: {reason}"));
     }

@@ -1,0 +1,188 @@
+//! What one look at a socket took: many datagrams in one buffer, which is used again.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
+use std::time::Duration;
+
+use stbcast_object::Micros;
+
+use super::clock::Reading;
+
+/// Room for one message of the kernel: the largest datagram, or as many as it joined.
+pub(super) const MESSAGE_BYTES: usize = 64 * 1024;
+
+/// Bytes of a batch. Small enough to stay in a processor's cache until they are stored.
+pub(super) const BATCH_BYTES: usize = 8 * MESSAGE_BYTES;
+
+/// Messages of a batch, however short they are.
+const MESSAGES_MAX: usize = 512;
+
+/// The datagrams that waited in a socket, as [`Receiver::recv`](super::Receiver::recv) took them.
+#[derive(Debug)]
+pub struct Batch {
+    bytes: Box<[u8]>,
+    used: usize,
+    messages: Vec<Message>,
+    /// When the last datagram of this batch or an earlier one arrived.
+    last_at: Micros,
+}
+
+/// One datagram of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// When it arrived.
+    pub at: Micros,
+    /// Where it lies in [`Batch::bytes`].
+    pub range: Range<usize>,
+}
+
+/// What the kernel handed over as one: a datagram, or several of one sender joined to one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Message {
+    pub(super) from: SocketAddr,
+    /// When the kernel received it, on the wall clock.
+    pub(super) stamp: Option<Duration>,
+    /// The same on the clock of the run.
+    pub(super) at: Micros,
+    pub(super) start: usize,
+    pub(super) bytes: usize,
+    /// Bytes of each datagram in it but the last, which may be shorter.
+    pub(super) segment_bytes: usize,
+}
+
+impl Message {
+    /// A message that is one datagram, until more is known.
+    pub(super) fn new(from: Option<SocketAddr>, start: usize, bytes: usize) -> Self {
+        let from = from.unwrap_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into());
+        Self { from, stamp: None, at: Micros::ZERO, start, bytes, segment_bytes: bytes }
+    }
+
+    fn count(&self) -> usize {
+        self.bytes.div_ceil(self.segment_bytes.max(1)).max(1)
+    }
+
+    fn datagrams(self) -> impl Iterator<Item = Datagram> {
+        let end = self.start + self.bytes;
+        (0..self.count()).map(move |number| {
+            let start = self.start + number * self.segment_bytes;
+            let range = start..(start + self.segment_bytes).min(end);
+            Datagram { from: self.from, at: self.at, range }
+        })
+    }
+}
+
+impl Default for Batch {
+    /// An empty batch with all the room it will ever need.
+    fn default() -> Self {
+        let bytes = vec![0; BATCH_BYTES].into_boxed_slice();
+        let messages = Vec::with_capacity(MESSAGES_MAX);
+        Self { bytes, used: 0, messages, last_at: Micros::ZERO }
+    }
+}
+
+impl Batch {
+    /// The datagrams, in the order in which they arrived.
+    pub fn datagrams(&self) -> impl Iterator<Item = Datagram> + '_ {
+        self.messages.iter().copied().flat_map(Message::datagrams)
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.messages.iter().map(Message::count).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    /// The bytes of all of them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.used = 0;
+        self.messages.clear();
+    }
+
+    /// Whether another message may not fit.
+    pub(super) fn is_full(&self) -> bool {
+        self.messages.len() == MESSAGES_MAX || self.bytes.len() - self.used < MESSAGE_BYTES
+    }
+
+    /// Where the free room begins, and the room.
+    pub(super) fn room(&mut self) -> (usize, &mut [u8]) {
+        (self.used, self.bytes.get_mut(self.used..).unwrap_or_default())
+    }
+
+    /// Takes note of a message that lies behind the others.
+    pub(super) fn push(&mut self, message: Message) {
+        self.used = message.start + message.bytes;
+        self.messages.push(message);
+    }
+
+    /// The whole buffer, and the messages in it, for whoever places them himself.
+    pub(super) fn parts(&mut self) -> (&mut [u8], &mut Vec<Message>) {
+        (&mut self.bytes, &mut self.messages)
+    }
+
+    /// Tells when each arrived, from what the kernel stamped on it.
+    pub(super) fn set_times(&mut self, reading: &Reading) {
+        let mut previous = self.last_at;
+        for message in &mut self.messages {
+            previous = reading.arrival(previous, message.stamp);
+            message.at = previous;
+        }
+        self.last_at = previous;
+    }
+
+    /// UDP payload of all of them.
+    pub(super) fn payload_bytes(&self) -> u64 {
+        self.messages.iter().map(|message| message.bytes as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(bytes: usize, segment_bytes: usize) -> Vec<Range<usize>> {
+        let mut batch = Batch::default();
+        batch.push(Message { segment_bytes, ..Message::new(None, 10, bytes) });
+        let ranges: Vec<_> = batch.datagrams().map(|datagram| datagram.range).collect();
+        assert_eq!(ranges.len(), batch.len());
+        ranges
+    }
+
+    #[test]
+    fn a_message_is_split_where_its_datagrams_were_joined() {
+        assert_eq!(split(1_444, 1_444), [10..1_454]);
+        assert_eq!(split(300, 100), [10..110, 110..210, 210..310]);
+        assert_eq!(split(201, 100), [10..110, 110..210, 210..211]);
+        assert_eq!(split(99, 100), [10..109]);
+        assert_eq!(split(0, 0), [10..10], "a datagram without a byte is one");
+        assert_eq!(split(0, 100), [10..10]);
+    }
+
+    #[test]
+    fn a_batch_has_room_for_a_message_until_it_is_full() {
+        let mut batch = Batch::default();
+        let mut messages = 0;
+        while !batch.is_full() {
+            let (start, room) = batch.room();
+            assert!(room.len() >= MESSAGE_BYTES);
+            batch.push(Message::new(None, start, MESSAGE_BYTES - 1));
+            messages += 1;
+        }
+        assert_eq!(messages, 8);
+        batch.clear();
+        assert!(batch.is_empty() && !batch.is_full());
+        while !batch.is_full() {
+            batch.push(Message::new(None, 0, 0));
+        }
+        assert_eq!(batch.len(), MESSAGES_MAX);
+    }
+}
