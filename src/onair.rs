@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::clock;
 use crate::programme::ChannelProgramme;
-use crate::transmit::{TransmitError, TransmitPath, Transmitter};
+use crate::transmit::{TransmitError, TransmitPath, Transmitter, Wire};
 
 mod channel;
 mod drivers;
@@ -31,7 +31,7 @@ const ASK_AGAIN: Micros = Micros::from_secs(1);
 /// A channel with its socket open, ready to go on air.
 pub struct Launch {
     programme: ChannelProgramme,
-    transmitter: Transmitter,
+    wire: Box<dyn Wire>,
     generation: u64,
 }
 
@@ -45,8 +45,8 @@ impl Launch {
         generation: u64,
         path: TransmitPath,
     ) -> Result<Self, TransmitError> {
-        let transmitter = Transmitter::open(&programme.channel, path)?;
-        Ok(Self { programme, transmitter, generation })
+        let wire = Box::new(Transmitter::open(&programme.channel, path)?);
+        Ok(Self { programme, wire, generation })
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -54,7 +54,7 @@ impl Launch {
     }
 
     fn interface(&self) -> Option<&str> {
-        self.transmitter.interface()
+        self.wire.interface()
     }
 }
 
@@ -101,9 +101,7 @@ impl Driver {
         let (commands, inbox) = channel();
         let drive = move || {
             clock::wake_precisely();
-            let (channels, deadlines) = (HashMap::new(), BinaryHeap::new());
-            let (cycles, batch) = (None, Batch::new());
-            Loop { inbox, reports, channels, deadlines, cycles, batch }.run();
+            Loop::new(inbox, reports).run();
         };
         let thread = std::thread::Builder::new().name("on-air".to_owned()).spawn(drive)?;
         Ok(Self { commands: Some(commands), thread: Some(thread) })
@@ -131,51 +129,64 @@ struct Loop {
     inbox: Receiver<Command>,
     reports: UnboundedSender<Report>,
     channels: HashMap<u64, OnAir>,
+    next_id: u64,
     deadlines: BinaryHeap<Reverse<(Micros, u64)>>,
     cycles: Option<u64>,
     batch: Batch,
 }
 
 impl Loop {
+    fn new(inbox: Receiver<Command>, reports: UnboundedSender<Report>) -> Self {
+        let (channels, deadlines) = (HashMap::new(), BinaryHeap::new());
+        let (next_id, cycles, batch) = (0, None, Batch::new());
+        Self { inbox, reports, channels, next_id, deadlines, cycles, batch }
+    }
+
     fn run(mut self) {
-        let mut next_id = 0;
-        loop {
-            loop {
-                match self.inbox.try_recv() {
-                    Ok(Command::Put(launch)) => self.put(*launch, &mut next_id),
-                    Ok(Command::Retire { channel, generation }) => {
-                        self.retire(&channel, generation)
-                    }
-                    Ok(Command::ReportCycles(cycles)) => {
-                        self.cycles = Some(cycles);
-                        self.check_cycles();
-                    }
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => return,
-                }
-            }
-            let now = clock::now();
-            match self.deadlines.peek() {
-                Some(&Reverse((at, id))) if at <= now => {
-                    self.deadlines.pop();
-                    self.turn(id, now);
-                }
-                next => {
-                    let latest = now.after(SLEEP_MAX);
-                    let at = next.map_or(latest, |Reverse((at, _))| (*at).min(latest));
-                    clock::sleep_until(at);
-                }
+        while self.obey(clock::now()) {
+            if let Some(at) = self.advance(clock::now()) {
+                clock::sleep_until(at);
             }
         }
     }
 
-    fn put(&mut self, launch: Launch, next_id: &mut u64) {
-        let now = clock::now();
+    /// Does what it was told meanwhile; whether there may be more to come.
+    fn obey(&mut self, now: Micros) -> bool {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(Command::Put(launch)) => self.put(*launch, now),
+                Ok(Command::Retire { channel, generation }) => self.retire(&channel, generation),
+                Ok(Command::ReportCycles(cycles)) => {
+                    self.cycles = Some(cycles);
+                    self.check_cycles();
+                }
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    /// Gives the channel that is due first its turn; until when to sleep, where none is due.
+    fn advance(&mut self, now: Micros) -> Option<Micros> {
+        match self.deadlines.peek() {
+            Some(&Reverse((at, id))) if at <= now => {
+                self.deadlines.pop();
+                self.turn(id, now);
+                None
+            }
+            next => {
+                let latest = now.after(SLEEP_MAX);
+                Some(next.map_or(latest, |Reverse((at, _))| (*at).min(latest)))
+            }
+        }
+    }
+
+    fn put(&mut self, launch: Launch, now: Micros) {
         if let Some(on_air) = self.by_name(launch.name()) {
             return on_air.replace_by(launch);
         }
-        let id = *next_id;
-        *next_id += 1;
+        let id = self.next_id;
+        self.next_id += 1;
         self.tell_on_air(launch.name().to_owned(), launch.generation);
         let on_air = OnAir::new(launch, now, id);
         self.deadlines.push(Reverse((on_air.next_at(), id)));
@@ -234,3 +245,6 @@ impl Loop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,19 @@ fn bytes(parts: &Parts<'_>) -> usize {
     parts.iter().map(|part| part.len()).sum()
 }
 
+/// Where the batches of one channel go: a socket, or a test's record of them.
+pub(crate) trait Wire: Send {
+    /// Sends the first datagrams of a batch of at most [`BATCH_MAX`] in one system call; how many.
+    ///
+    /// # Errors
+    /// As the system says; `WouldBlock` when its buffer is full. None was sent then.
+    fn send(&mut self, batch: &[Parts<'_>]) -> io::Result<usize>;
+    /// How it sends now.
+    fn path(&self) -> TransmitPath;
+    /// Name of the interface; `None` where the routing table decides.
+    fn interface(&self) -> Option<&str>;
+}
+
 /// A socket that sends to one group.
 #[derive(Debug)]
 pub(crate) struct Transmitter {
@@ -163,38 +176,6 @@ impl Transmitter {
         Ok(Self { socket, interface, path, segment: 0 })
     }
 
-    /// Name of the interface it sends on; `None` where the routing table decides.
-    pub(crate) fn interface(&self) -> Option<&str> {
-        self.interface.as_deref()
-    }
-
-    /// How this socket sends.
-    pub(crate) const fn path(&self) -> TransmitPath {
-        self.path
-    }
-
-    /// Sends the first datagrams of a batch of at most [`BATCH_MAX`] in one system call; how many.
-    /// Where the system refuses the path, the next best is used from then on.
-    ///
-    /// # Errors
-    /// As the system says; `WouldBlock` when its buffer is full. None was sent then.
-    pub(crate) fn send(&mut self, batch: &[Parts<'_>]) -> io::Result<usize> {
-        loop {
-            let outcome = match self.path {
-                TransmitPath::Gso => self.send_segmented(batch),
-                TransmitPath::Sendmmsg => self.send_messages(batch),
-                TransmitPath::Send => self.send_one(batch),
-            };
-            match (outcome, self.path.fallback()) {
-                (Err(error), Some(fallback)) if self.is_refused(batch, &error) => {
-                    self.set_segment(0)?;
-                    self.path = fallback;
-                }
-                (outcome, _) => return outcome,
-            }
-        }
-    }
-
     /// Whether it was the path that failed: a single datagram goes the same way on each of them,
     /// unless the socket is set to segments larger than the interface takes.
     fn is_refused(&self, batch: &[Parts<'_>], error: &io::Error) -> bool {
@@ -234,6 +215,34 @@ impl Transmitter {
             self.segment = size;
         }
         Ok(())
+    }
+}
+
+impl Wire for Transmitter {
+    /// Where the system refuses the path, the next best is used from then on.
+    fn send(&mut self, batch: &[Parts<'_>]) -> io::Result<usize> {
+        loop {
+            let outcome = match self.path {
+                TransmitPath::Gso => self.send_segmented(batch),
+                TransmitPath::Sendmmsg => self.send_messages(batch),
+                TransmitPath::Send => self.send_one(batch),
+            };
+            match (outcome, self.path.fallback()) {
+                (Err(error), Some(fallback)) if self.is_refused(batch, &error) => {
+                    self.set_segment(0)?;
+                    self.path = fallback;
+                }
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+
+    fn path(&self) -> TransmitPath {
+        self.path
+    }
+
+    fn interface(&self) -> Option<&str> {
+        self.interface.as_deref()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::lineup::Channel;
 use crate::pacer::{Pace, Pacer};
 use crate::programme::{ChannelProgramme, Payload};
 use crate::telemetry::ChannelMetrics;
-use crate::transmit::{BATCH_MAX, Parts, Transmitter, WRITE_BYTES_MAX};
+use crate::transmit::{BATCH_MAX, Parts, WRITE_BYTES_MAX, Wire};
 
 /// When the socket's buffer is full, the same datagrams are tried again after this span.
 const RETRY: Micros = Micros(500);
@@ -44,7 +44,7 @@ pub(super) enum Turn {
 
 pub(super) struct OnAir {
     programme: ChannelProgramme,
-    transmitter: Transmitter,
+    wire: Box<dyn Wire>,
     pacer: Pacer,
     metrics: ChannelMetrics,
     cycles: u64,
@@ -89,7 +89,7 @@ impl OnAir {
     /// A channel that goes on air at `now`, as the `place`th of its thread. Channels of one rate
     /// begin evenly spread over the time of a datagram, or a thousand of them would send at once.
     pub(super) fn new(launch: Launch, now: Micros, place: u64) -> Self {
-        let Launch { programme, transmitter, .. } = launch;
+        let Launch { programme, wire, .. } = launch;
         let pace = pace(&programme.channel);
         let start = now.after(Micros(spread(place, pace.datagram_span().0)));
         let metrics = ChannelMetrics::new(&programme.channel.name);
@@ -97,7 +97,7 @@ impl OnAir {
         Self {
             pacer: Pacer::new(pace, start),
             programme,
-            transmitter,
+            wire,
             metrics,
             cycles: 0,
             cycle_began: start,
@@ -194,11 +194,11 @@ impl OnAir {
     }
 
     fn replace(&mut self, launch: Launch, now: Micros) -> Turn {
-        let Launch { programme, transmitter, generation } = launch;
+        let Launch { programme, wire, generation } = launch;
         self.pacer.set_pace(pace(&programme.channel));
         self.pacer.idle_until(now);
         self.metrics.target(programme.channel.bit_rate_bps);
-        (self.programme, self.transmitter) = (programme, transmitter);
+        (self.programme, self.wire) = (programme, wire);
         Turn::Replaced { generation }
     }
 
@@ -208,13 +208,13 @@ impl OnAir {
         let payloads = &self.programme.payloads;
         let parts: ArrayVec<Parts<'_>, BATCH_MAX> =
             batch.iter().map(|datagram| parts(datagram, payloads)).collect();
-        let path = self.transmitter.path();
+        let path = self.wire.path();
         let mut sent = 0;
         let outcome = loop {
             let Some(rest) = parts.get(sent..).filter(|rest| !rest.is_empty()) else {
                 break Ok(());
             };
-            match self.transmitter.send(rest) {
+            match self.wire.send(rest) {
                 Ok(count) => {
                     let count = count.max(1);
                     let bytes: usize =
@@ -226,7 +226,7 @@ impl OnAir {
             }
         };
         drop(parts);
-        if self.transmitter.path() != path {
+        if self.wire.path() != path {
             self.changed_path();
         }
         match outcome {
@@ -244,7 +244,7 @@ impl OnAir {
     }
 
     fn changed_path(&self) {
-        let (name, path) = (self.name(), self.transmitter.path().word());
+        let (name, path) = (self.name(), self.wire.path().word());
         tracing::info!("channel {name}: transmit path {path}: the system refused a better one");
     }
 

@@ -66,7 +66,7 @@ impl Drivers {
     fn start(&mut self, interface: &Interface, launch: &Launch) -> Result<(), TransmitError> {
         let thread = Driver::start(self.reports.clone()).map_err(TransmitError::Thread)?;
         let shown = interface.as_deref().unwrap_or("chosen by the routing table");
-        tracing::info!("interface {shown}: transmit path {}", launch.transmitter.path().word());
+        tracing::info!("interface {shown}: transmit path {}", launch.wire.path().word());
         if let Some(cycles) = self.cycles {
             self.awaited += 1;
             thread.tell(Command::ReportCycles(cycles));

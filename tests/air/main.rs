@@ -11,6 +11,9 @@ mod check;
 mod end_to_end;
 mod harness;
 #[cfg(feature = "peers")]
+mod network;
+#[cfg(feature = "peers")]
 mod peers;
 mod reload;
 mod serve;
+mod transmit;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::end_to_end::{json, sha256};
-use super::harness::{Program, Site, free_group, headend, noise, receiver, run};
+use super::harness::{Program, Site, free_group, noise, receiver, run};
 
 fn peer(verb: &str, group: &str) -> Command {
     let (address, port) = group.split_once(':').unwrap();
@@ -251,84 +251,6 @@ fn a_recording_opens_in_tshark() {
     assert_eq!(lines.len() as u64, summary["datagrams"].as_u64().unwrap());
     let expected = format!("{address}\t{port}\t{}\t", 8 + 44 + 1_000);
     assert!(lines.iter().all(|line| *line == expected), "{}", lines[0]);
-}
-
-/// Two hosts of our own: namespaces joined by a veth pair, removed in the end.
-struct Hosts {
-    names: [String; 2],
-}
-
-impl Hosts {
-    fn new() -> Self {
-        let id = std::process::id();
-        let hosts = Self { names: [format!("stbcast-h{id}"), format!("stbcast-b{id}")] };
-        let [headend, boxes] = &hosts.names;
-        for line in [
-            format!("netns add {headend}"),
-            format!("netns add {boxes}"),
-            format!("link add air0 netns {headend} type veth peer name air0 netns {boxes}"),
-            format!("-n {headend} addr add 10.77.0.1/24 dev air0"),
-            format!("-n {boxes} addr add 10.77.0.2/24 dev air0"),
-            format!("-n {headend} addr add fd77::1/64 dev air0 nodad"),
-            format!("-n {boxes} addr add fd77::2/64 dev air0 nodad"),
-            format!("-n {headend} link set air0 up"),
-            format!("-n {boxes} link set air0 up"),
-        ] {
-            let done = Command::new("ip").args(line.split(' ')).status();
-            assert!(done.expect("ip is installed").success(), "ip {line}");
-        }
-        hosts
-    }
-
-    fn on(&self, host: usize, program: &Command) -> Command {
-        let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.names[host]]).arg(program.get_program());
-        command
-    }
-}
-
-impl Drop for Hosts {
-    fn drop(&mut self) {
-        for name in &self.names {
-            let _ = Command::new("ip").args(["netns", "del", name]).status();
-        }
-    }
-}
-
-#[test]
-fn ipv4_and_ipv6_groups_cross_a_network_between_two_hosts() {
-    let hosts = Hosts::new();
-    for group in ["239.255.2.11:22222", "[ff15::2:11]:22222", "[ff12::2:11]:22222"] {
-        let mut site = Site::new();
-        let placeholder = site.channel("images", 20_000, 1_400);
-        site.object("boot", "boot.img", "precoding = \"crc32\"");
-        site.replace(&placeholder, group);
-        let image = noise(7, 500_000);
-        site.file("boot.img", &image);
-        let mut headend = Program::start(
-            hosts
-                .on(0, &headend())
-                .arg("serve")
-                .arg(site.write())
-                .args(["--interface", "air0", "--ttl", "1", "--spool"])
-                .arg(site.path("spool")),
-        );
-        headend.wait_for("line-up 1 is on air");
-        let fetched = run(hosts
-            .on(1, &receiver())
-            .args([
-                "fetch",
-                &format!("infocast://{group}/boot"),
-                "--interface",
-                "air0",
-                "--json",
-                "--output",
-            ])
-            .arg(site.path("out")));
-        let stdout = String::from_utf8(fetched.stdout).unwrap();
-        assert_eq!(fetched.status.code(), Some(0), "{group}: {stdout}");
-        assert!(std::fs::read(site.path("out")).unwrap() == image, "{group}");
-    }
 }
 
 /// A real boot image: `.ci/run` takes it out of a Debian package.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::harness::{Site, alone, headend, hear, join, noise, run};
+use super::harness::{Site, alone, headend, hear, join, metrics, noise, run};
 
 fn number(datagram: &[u8]) -> u32 {
     u32::from_be_bytes(datagram[4..8].try_into().unwrap())
@@ -179,7 +179,6 @@ fn what_cannot_go_on_air_is_refused_before_anything_is_sent() {
 
 #[test]
 fn metrics_are_served_under_the_names_of_the_notes() {
-    use std::io::{Read, Write};
     let mut site = Site::new();
     let group = site.channel("images", 8_000, 1_400);
     site.object("boot", "boot.img", "");
@@ -188,12 +187,10 @@ fn metrics_are_served_under_the_names_of_the_notes() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _headend = site.serve(&["--metrics", &address.to_string()]);
     hear(&socket, 30);
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
+    let text = metrics(address);
     for part in [
         "stbcast_packets_sent_total{channel=\"images\",kind=\"source\"}",
+        "stbcast_send_calls_total{channel=\"images\"}",
         "stbcast_bytes_sent_total{channel=\"images\"}",
         "stbcast_channel_target_bytes_per_second{channel=\"images\"} 1000000",
         "stbcast_cycles_total{channel=\"images\"}",

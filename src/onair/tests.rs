@@ -1,0 +1,233 @@
+//! The sending loop on a clock of its own and wires that keep a record.
+
+use std::cell::Cell;
+use std::io;
+use std::num::NonZeroU16;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use stbcast_infocast::{Carousel, Content, Entry, Name, ObjectType, Precoding};
+use stbcast_object::Slices;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::*;
+use crate::lineup::Channel;
+use crate::pacer::BURST;
+use crate::programme::Payload;
+use crate::transmit::Parts;
+
+const SLICE_BYTES: u16 = 1_400;
+/// Header 44, IP and UDP 28, no trailer.
+const IP_BYTES: u64 = 1_472;
+
+/// What one channel sent: when, which packet.
+type Record = Arc<Mutex<Vec<(u64, u32)>>>;
+
+/// Keeps when each datagram was sent, and refuses some when told.
+struct Recorder {
+    now: Arc<AtomicU64>,
+    record: Record,
+    /// Of this many calls one finds no room, and one takes a part.
+    full_each: u64,
+    calls: Cell<u64>,
+}
+
+impl Wire for Recorder {
+    fn send(&mut self, batch: &[Parts<'_>]) -> io::Result<usize> {
+        self.calls.set(self.calls.get() + 1);
+        let turn = self.calls.get() % self.full_each.max(1);
+        let count = match turn {
+            1 if self.full_each > 0 => return Err(io::ErrorKind::WouldBlock.into()),
+            2 if self.full_each > 0 => batch.len().div_ceil(2),
+            _ => batch.len(),
+        };
+        let now = self.now.load(Ordering::Relaxed);
+        let number = |parts: &Parts<'_>| u32::from_be_bytes(parts[0][4..8].try_into().unwrap());
+        let sent = batch[..count].iter().map(|parts| (now, number(parts)));
+        self.record.lock().unwrap().extend(sent);
+        Ok(count)
+    }
+
+    fn path(&self) -> TransmitPath {
+        TransmitPath::Gso
+    }
+
+    fn interface(&self) -> Option<&str> {
+        None
+    }
+}
+
+fn channel(name: &str, bit_rate_bps: u64) -> Channel {
+    Channel {
+        name: name.to_owned(),
+        group: stbcast_object::Group::new([239, 255, 250, 1].into(), 22_222).unwrap(),
+        bit_rate_bps,
+        slice_bytes: NonZeroU16::new(SLICE_BYTES).unwrap(),
+        ttl: 0,
+        dscp: 0,
+        interface: Some("127.0.0.1".to_owned()),
+        burst: BURST,
+        burst_delay: Micros::ZERO,
+        objects: Vec::new(),
+    }
+}
+
+fn programme(name: &str, bit_rate_bps: u64, slices: u64) -> ChannelProgramme {
+    let bytes = vec![7; (slices * u64::from(SLICE_BYTES)) as usize];
+    let content =
+        Content::Stored(Slices::new(bytes.len() as u64, SLICE_BYTES.try_into().unwrap()).unwrap());
+    let name_on_wire = Name::new("image").unwrap();
+    let entry = Entry::new(name_on_wire, ObjectType::GENERIC, Precoding::NONE, None, content);
+    let carousel = Carousel::new(vec![entry.unwrap()], bit_rate_bps, 28, Micros::ZERO);
+    let payloads = vec![Payload::Text(bytes.into())];
+    ChannelProgramme { channel: channel(name, bit_rate_bps), carousel, payloads, digests: vec![] }
+}
+
+/// A loop without a thread, and the clock its wires look at.
+struct Bench {
+    on_air: Loop,
+    now: Arc<AtomicU64>,
+    // The loop would end without them.
+    _tell: Sender<Command>,
+    _reports: UnboundedReceiver<Report>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let ((tell, inbox), (told, reports)) = (std::sync::mpsc::channel(), unbounded_channel());
+        let now = Arc::default();
+        Self { on_air: Loop::new(inbox, told), now, _tell: tell, _reports: reports }
+    }
+
+    fn put(&mut self, programme: ChannelProgramme, full_each: u64) -> Record {
+        let record = Record::default();
+        let now = Arc::clone(&self.now);
+        let recorder =
+            Recorder { now, record: Arc::clone(&record), full_each, calls: Cell::new(0) };
+        let launch = Launch { programme, wire: Box::new(recorder), generation: 1 };
+        self.on_air.put(launch, Micros::ZERO);
+        record
+    }
+
+    /// Runs until `end`; each sleep ends later than asked for by what `late` says.
+    fn run(&mut self, end: Micros, mut late: impl FnMut(Micros) -> Micros) {
+        let mut now = Micros::ZERO;
+        while now < end {
+            self.now.store(now.0, Ordering::Relaxed);
+            if let Some(at) = self.on_air.advance(now) {
+                now = at.after(late(at));
+            }
+        }
+    }
+}
+
+fn taken(record: &Record) -> Vec<(u64, u32)> {
+    std::mem::take(&mut record.lock().unwrap())
+}
+
+/// The most datagrams in any `window`, in microseconds.
+fn most_within(times: &[u64], window: u64) -> usize {
+    let count =
+        |(i, from): (usize, &u64)| times[i..].iter().take_while(|at| **at < from + window).count();
+    times.iter().enumerate().map(count).max().unwrap_or(0)
+}
+
+/// Late by 0 to 149 us on each wake-up, and by 30 ms once a second.
+fn rough() -> impl FnMut(Micros) -> Micros {
+    let (mut state, mut stalled) = (1u64, 0);
+    move |at| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let stalls = at.0 / 1_000_000 > stalled;
+        stalled = stalled.max(at.0 / 1_000_000);
+        Micros(if stalls { 30_000 } else { (state >> 33) % 150 })
+    }
+}
+
+#[test]
+fn a_thousand_channels_keep_their_rates_and_none_is_early() {
+    const RATE: u64 = 64_000;
+    let mut bench = Bench::new();
+    let name = |n: usize| format!("channel {n}");
+    let records: Vec<_> = (0..1_000).map(|n| bench.put(programme(&name(n), RATE, 20), 0)).collect();
+    bench.run(Micros::from_secs(20), rough());
+    let span = IP_BYTES * 8 * 1_000_000 / RATE;
+    for (n, record) in records.iter().enumerate() {
+        let sent = taken(record);
+        for (i, &(at, _)) in sent.iter().enumerate() {
+            let due = i as u64 * span;
+            assert!(at >= due, "channel {n}: datagram {i} is {} us early", due - at);
+            assert!(at <= due + span + 50_000, "channel {n}: datagram {i} is {} us late", at - due);
+        }
+        let ideal = 20_000_000 / span;
+        assert!((ideal..=ideal + 1).contains(&(sent.len() as u64)), "channel {n}: {}", sent.len());
+    }
+}
+
+#[test]
+fn a_thousand_channels_of_one_rate_do_not_send_at_once() {
+    let mut bench = Bench::new();
+    let name = |n: usize| format!("channel {n}");
+    let records: Vec<_> =
+        (0..1_000).map(|n| bench.put(programme(&name(n), 64_000, 20), 0)).collect();
+    bench.run(Micros::from_secs(2), |_| Micros::ZERO);
+    let mut times: Vec<_> = records.iter().flat_map(taken).map(|(at, _)| at).collect();
+    times.sort_unstable();
+    // 5.4 datagrams are due in each millisecond.
+    assert!(most_within(&times, 1_000) <= 9, "{} in a millisecond", most_within(&times, 1_000));
+}
+
+#[test]
+fn a_stall_is_made_up_slightly_faster_and_never_by_a_burst() {
+    for (bit_rate_bps, batch) in [(50_000_000, 1), (200_000_000, 4), (1_000_000_000, 21)] {
+        let mut bench = Bench::new();
+        let record = bench.put(programme("stalled", bit_rate_bps, 1_000), 0);
+        let mut stalled = false;
+        bench.run(Micros::from_secs(4), |at| {
+            let stalls = at >= Micros::from_secs(1) && !std::mem::replace(&mut stalled, true);
+            Micros(if stalls { 200_000 } else { 0 })
+        });
+        let times: Vec<_> = taken(&record).into_iter().map(|(at, _)| at).collect();
+        let span = |datagrams: u64| datagrams * IP_BYTES * 8_000_000 / bit_rate_bps;
+        for (i, at) in times.iter().enumerate() {
+            assert!(*at >= span(i as u64), "datagram {i} is early at {bit_rate_bps}");
+        }
+        assert!(most_within(&times, 1) <= batch, "{} at once", most_within(&times, 1));
+        let nominal = 10_000 / span(1);
+        let worst = most_within(&times, 10_000) as u64;
+        assert!(worst <= nominal * 11 / 10 + batch as u64 + 2, "{worst} instead of {nominal}");
+        let owed = (4 * bit_rate_bps / (IP_BYTES * 8)).abs_diff(times.len() as u64);
+        assert!(owed <= batch as u64 + 1, "{owed} datagrams are still owed at {bit_rate_bps}");
+    }
+}
+
+#[test]
+fn a_socket_without_room_loses_and_repeats_nothing() {
+    for bit_rate_bps in [20_000_000, 1_000_000_000] {
+        let mut bench = Bench::new();
+        let record = bench.put(programme("refused", bit_rate_bps, 100), 7);
+        bench.run(Micros::from_secs(1), |_| Micros::ZERO);
+        let numbers: Vec<_> = taken(&record).into_iter().map(|(_, number)| number).collect();
+        assert!(numbers.len() > 1_000);
+        for (place, number) in numbers.iter().enumerate() {
+            assert_eq!(*number as usize, place % 100 + 1, "datagram {place}");
+        }
+    }
+}
+
+#[test]
+fn sending_allocates_nothing_whatever_the_path() {
+    for path in [TransmitPath::Gso, TransmitPath::Sendmmsg, TransmitPath::Send] {
+        let mut bench = Bench::new();
+        let programme = programme("lean", 1_000_000_000, 10_000);
+        bench.on_air.put(Launch::new(programme, 1, path).unwrap(), Micros::ZERO);
+        let mut run = |from, to| {
+            let mut now = Micros::from_millis(from);
+            while now < Micros::from_millis(to) {
+                now = bench.on_air.advance(now).unwrap_or(now);
+            }
+        };
+        run(0, 20);
+        let allocations = allocation_counter::measure(|| run(20, 30));
+        assert_eq!(allocations.count_total, 0, "{path:?}");
+    }
+}
