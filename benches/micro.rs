@@ -1,11 +1,18 @@
-//! What one datagram costs the pure crates: `cargo bench --bench micro`.
-#![allow(missing_docs, clippy::unwrap_used)]
+//! What one datagram costs the pure crates, in time and in heap allocations:
+//!
+//! ```text
+//! cargo bench --bench micro
+//! ```
+//!
+//! Each iteration is one datagram of 1,400 bytes of image. Below the times stand the allocations of an
+//! iteration where there were any: 0 in the steady state.
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 
-use divan::{Bencher, black_box};
-use stbcast::pacer::Pacer;
+use divan::{AllocProfiler, Bencher, black_box};
+use stbcast::pacer::{BURST, Pace, Pacer};
 use stbcast_infocast::{
     Carousel, Content, Entry, Header, Learner, Name, ObjectType, Packet, Precoding,
 };
@@ -13,6 +20,9 @@ use stbcast_object::{Group, Micros, Slices};
 use stbcast_receiver::{ChannelDecoder, Fetch, FetchOptions, Input, Target};
 
 const IMAGE_BYTES: usize = 64 << 20;
+
+#[global_allocator]
+static ALLOCATIONS: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();
@@ -47,6 +57,13 @@ fn parse_packet(bencher: Bencher<'_, '_>) {
     bencher.bench(|| Packet::parse(black_box(&bytes)).is_ok());
 }
 
+/// The check of a slice, once per revision at the headend and once per datagram at the box.
+#[divan::bench]
+fn crc32_of_a_slice(bencher: Bencher<'_, '_>) {
+    let bytes = datagram(1);
+    bencher.bench(|| crc32fast::hash(black_box(&bytes[44..1_444])));
+}
+
 #[divan::bench]
 fn check_trailer_learned(bencher: Bencher<'_, '_>) {
     let mut learner = Learner::default();
@@ -68,7 +85,8 @@ fn next_datagram_and_pace(bencher: Bencher<'_, '_>) {
         Content::Stored(slices),
     );
     let mut carousel = Carousel::new(vec![entry.unwrap()], 1_000_000_000, 28, Micros::ZERO);
-    let mut pacer = Pacer::new(1_000_000_000, Micros::ZERO);
+    let pace = Pace { bit_rate_bps: 1_000_000_000, datagram_bytes_max: 1_472, burst: BURST };
+    let mut pacer = Pacer::new(pace, Micros::ZERO);
     bencher.bench_local(|| {
         let at = pacer.next_at();
         pacer.sent(at, 1_476);
@@ -76,7 +94,8 @@ fn next_datagram_and_pace(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench]
+/// Parse, check and store one slice, by the box's session. The first few learn the trailer.
+#[divan::bench(sample_size = 100)]
 fn box_takes_a_new_slice(bencher: Bencher<'_, '_>) {
     let mut datagrams = (1..=47_000).map(datagram).collect::<Vec<_>>().into_iter().cycle();
     let group = Group::new([239, 255, 2, 11].into(), 22222).unwrap();
@@ -85,8 +104,8 @@ fn box_takes_a_new_slice(bencher: Bencher<'_, '_>) {
     session.handle(Micros::ZERO, Input::Wake).for_each(drop);
     let mut decoder = ChannelDecoder::default();
     let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    bencher.with_inputs(|| datagrams.next().unwrap()).bench_local_values(|bytes| {
-        let arrival = decoder.decode(from, &bytes).unwrap();
+    bencher.with_inputs(|| datagrams.next().unwrap()).bench_local_refs(|bytes| {
+        let arrival = decoder.decode(from, bytes).unwrap();
         session.handle(Micros::ZERO, Input::Arrival(arrival)).for_each(drop);
         session.handle(Micros::ZERO, Input::Written { ok: true }).for_each(drop);
     });
