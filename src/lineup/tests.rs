@@ -21,6 +21,7 @@ slice_bytes = 1400
 ttl = 1
 dscp = 46
 interface = "eth1"
+burst_us = 500
 burst_delay_ms = 30
 
 [[channel.object]]
@@ -65,6 +66,7 @@ fn every_key_of_a_line_up_is_understood() {
     assert_eq!((metadata.ttl, metadata.dscp, metadata.interface.as_deref()), (5, 0, None));
     assert_eq!((images.ttl, images.dscp, images.interface.as_deref()), (1, 46, Some("eth1")));
     assert_eq!(images.bit_rate_bps, 1_000_500);
+    assert_eq!((metadata.burst, images.burst), (Micros(250), Micros(500)));
     assert_eq!(images.burst_delay, Micros::from_millis(30));
     let boot = &images.objects[0];
     assert_eq!(boot.object_type, Some(ObjectType(3)));
@@ -112,6 +114,7 @@ fn what_is_wrong_is_named_with_its_place_and_what_is_legal() {
         ("bit_rate_kbps = 64", "bit_rate_kbps = nan", "bit rate NaN kbit/s"),
         ("ttl = 1", "ttl = 256", "ttl 256 is not in 0 to 255"),
         ("dscp = 46", "dscp = 64", "dscp 64 is not in 0 to 63"),
+        ("burst_us = 500", "burst_us = 10001", "burst_us 10001 is not in 0 to 10000"),
         ("burst_delay_ms = 30", "burst_delay_ms = -1", "burst_delay_ms -1 is not in 0 to"),
         ("\"model\"", "\"a name of more than thirty bytes\"", "0x20"),
         ("\"model\"", "\"a/b\"", "0x2f"),
@@ -163,7 +166,7 @@ fn findings_about_later_channels_keep_their_line_when_an_earlier_one_is_broken()
         + &TOML[TOML.find("[[channel]]\nname = \"images").unwrap()..];
     let errors: Vec<_> = read(&text).errors().map(ToString::to_string).collect();
     let twice = errors.iter().find(|error| error.contains("`images` stands twice")).unwrap();
-    assert!(twice.starts_with("line 36, "), "{errors:?}");
+    assert!(twice.starts_with("line 37, "), "{errors:?}");
 }
 
 #[test]
