@@ -16,6 +16,8 @@ pub struct Entry {
     check: Option<Check>,
     delay: Micros,
     content: Content,
+    /// The encoded header of the first packet; only the number differs in the others.
+    head: [u8; HEADER_BYTES],
     trailers: Trailers,
 }
 
@@ -26,6 +28,15 @@ pub enum Content {
     Stored(Slices),
     /// Decimal Unix seconds, made at send time: one packet.
     UnixTime,
+}
+
+impl Content {
+    const fn packets(&self) -> u32 {
+        match self {
+            Self::Stored(slices) => slices.count(),
+            Self::UnixTime => 1,
+        }
+    }
 }
 
 /// Trailer values of a revision, computed once.
@@ -86,8 +97,9 @@ impl Entry {
                 return Err(EntryError::CheckWidth { check, made, precoding, carried });
             }
         }
-        let (delay, trailers) = (Micros::ZERO, Trailers::None);
-        Ok(Self { name, object_type, precoding, check, delay, content, trailers })
+        let head = Header { object_type, precoding, number: 1, total: content.packets(), name };
+        let (delay, head, trailers) = (Micros::ZERO, head.encode(), Trailers::None);
+        Ok(Self { name, object_type, precoding, check, delay, content, head, trailers })
     }
 
     /// Sets the least span between two passes of this object.
@@ -120,7 +132,7 @@ impl Entry {
 
     fn trailer_over(&self, check: Check, index: u32, slice: &[u8]) -> u32 {
         match check.coverage {
-            Coverage::Header => compute(check.algorithm, &[&self.header(index).encode(), slice]),
+            Coverage::Header => compute(check.algorithm, &[&self.head(index), slice]),
             Coverage::Payload | Coverage::Object => compute(check.algorithm, &[slice]),
         }
     }
@@ -147,10 +159,7 @@ impl Entry {
 
     /// Packets of one pass.
     pub const fn packets(&self) -> u32 {
-        match &self.content {
-            Content::Stored(slices) => slices.count(),
-            Content::UnixTime => 1,
-        }
+        self.content.packets()
     }
 
     /// Bytes of the object; the longest the time can be for [`Content::UnixTime`].
@@ -166,19 +175,17 @@ impl Entry {
         HEADER_BYTES + self.precoding.trailer_bytes()
     }
 
-    fn header(&self, index: u32) -> Header {
-        Header {
-            object_type: self.object_type,
-            precoding: self.precoding,
-            number: index.saturating_add(1),
-            total: self.packets(),
-            name: self.name,
-        }
+    /// The encoded header of slice `index`.
+    fn head(&self, index: u32) -> [u8; HEADER_BYTES] {
+        let mut head = self.head;
+        Header::renumber(&mut head, index.saturating_add(1));
+        head
     }
 
     /// The datagram of slice `index`. `object` is this entry's place in the carousel.
     pub(crate) fn datagram(&self, object: usize, index: u32, unix_seconds: u64) -> Datagram {
-        let mut head: Head = self.header(index).encode().into_iter().collect();
+        let mut head = Head::new();
+        let _ = head.try_extend_from_slice(&self.head(index));
         let (body, value) = match &self.content {
             Content::Stored(slices) => {
                 let value = match &self.trailers {

@@ -55,6 +55,14 @@ impl Header {
         put(field::NAME.start, self.name.field());
         bytes
     }
+
+    /// Puts another packet number into an encoded header: all that differs between the packets of
+    /// a revision.
+    pub(crate) fn renumber(bytes: &mut [u8; HEADER_BYTES], number: u32) {
+        if let Some(slot) = bytes.get_mut(field::NUMBER..field::NUMBER + 4) {
+            slot.copy_from_slice(&number.to_be_bytes());
+        }
+    }
 }
 
 /// A received datagram whose every field has been checked: all accessors are total.
