@@ -57,11 +57,11 @@ impl Lesson {
         }
     }
 
-    fn judge(&mut self, packet: &Packet<'_>) -> Verdict {
+    fn judge(&mut self, packet: &Packet<'_>, print: u32) -> Verdict {
         match self {
             Self::GivenUp => Verdict::Unverified,
             Self::Learned { check, failures } => {
-                if matches(check, packet) {
+                if matches(check, packet, print) {
                     *failures = 0;
                     return Verdict::Verified(*check);
                 }
@@ -72,17 +72,17 @@ impl Lesson {
                 Verdict::Bad
             }
             Self::Learning { votes, tried, recent } => {
-                let print = fingerprint(packet.lead()) ^ fingerprint(packet.payload());
-                if packet.payload().len() < PAYLOAD_BYTES_MIN || recent.contains(&print) {
+                let whole = fingerprint(packet.lead()) ^ print;
+                if packet.payload().len() < PAYLOAD_BYTES_MIN || recent.contains(&whole) {
                     return Verdict::Unverified;
                 }
                 if recent.is_full() {
                     recent.remove(0);
                 }
-                recent.push(print);
+                recent.push(whole);
                 *tried += 1;
                 for (check, count) in votes.iter_mut() {
-                    *count += u8::from(matches(check, packet));
+                    *count += u8::from(matches(check, packet, print));
                 }
                 let adopted = votes.iter().find(|(_, count)| *count == VOTES_TO_ADOPT);
                 if let Some(&(check, _)) = adopted {
@@ -101,6 +101,15 @@ impl Lesson {
 impl Learner {
     /// Judges the trailer of `packet`, and learns from it.
     pub fn judge(&mut self, packet: &Packet<'_>) -> Verdict {
+        if packet.trailer().is_empty() {
+            return Verdict::Absent;
+        }
+        self.judge_print(packet, packet.fingerprint())
+    }
+
+    /// The same for who knows the packet's fingerprint: where the trailer is that CRC too, it is
+    /// not computed again.
+    pub fn judge_print(&mut self, packet: &Packet<'_>, fingerprint: u32) -> Verdict {
         let precoding = packet.header().precoding;
         if packet.trailer().is_empty() {
             return Verdict::Absent;
@@ -116,7 +125,9 @@ impl Learner {
                 self.lessons.len() - 1
             }
         };
-        self.lessons.get_mut(place).map_or(Verdict::Unverified, |(_, lesson)| lesson.judge(packet))
+        self.lessons
+            .get_mut(place)
+            .map_or(Verdict::Unverified, |(_, lesson)| lesson.judge(packet, fingerprint))
     }
 }
 
@@ -133,9 +144,14 @@ fn candidates(trailer_bytes: usize) -> impl Iterator<Item = Check> {
     })
 }
 
-fn matches(check: &Check, packet: &Packet<'_>) -> bool {
+/// `print` is the fingerprint of the packet's payload, which is a CRC-32 itself.
+fn matches(check: &Check, packet: &Packet<'_>, print: u32) -> bool {
     let value = match check.coverage {
-        Coverage::Payload => compute(check.algorithm, &[packet.payload()]),
+        Coverage::Payload => match check.algorithm {
+            Algorithm::Crc32IsoHdlc => print,
+            Algorithm::Crc32Jamcrc => !print,
+            other => compute(other, &[packet.payload()]),
+        },
         Coverage::Header => compute(check.algorithm, &[packet.lead(), packet.payload()]),
         Coverage::Object => return false,
     };

@@ -95,16 +95,17 @@ impl ChannelDecoder {
     /// When the datagram is not a packet.
     pub fn decode(&mut self, from: IpAddr, bytes: &[u8]) -> Result<Arrival<Range<usize>>, Reject> {
         let packet = Packet::parse(bytes)?;
+        let fingerprint = packet.fingerprint();
         let slice = Slice {
             revision: Revision::of(&packet),
             index: packet.index(),
             length: u32::try_from(packet.payload().len()).unwrap_or(u32::MAX),
-            fingerprint: packet.fingerprint(),
+            fingerprint,
             trailer: packet.trailer().iter().copied().take(4).collect(),
             verdict: if self.source.is_some_and(|source| source != from) {
                 Verdict::Unverified
             } else {
-                self.learner.judge(&packet)
+                self.learner.judge_print(&packet, fingerprint)
             },
         };
         Ok(Arrival {

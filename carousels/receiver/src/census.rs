@@ -111,8 +111,14 @@ impl ObjectRecord {
         (times > 0).then(|| Micros(last_at.since(first_at).0 / times))
     }
 
-    fn observe(&mut self, now: Micros, from: IpAddr, packet: &Packet<'_>, verdict: Verdict) {
-        let (index, fingerprint) = (packet.index(), packet.fingerprint());
+    fn observe(
+        &mut self,
+        (now, from): (Micros, IpAddr),
+        packet: &Packet<'_>,
+        fingerprint: u32,
+        verdict: Verdict,
+    ) {
+        let index = packet.index();
         let length = u32::try_from(packet.payload().len()).unwrap_or(u32::MAX);
         let known = self.samples.iter().find(|(sample, _)| *sample == index);
         let changed = self.revision != Revision::of(packet)
@@ -207,12 +213,13 @@ impl Census {
             self.other_names += 1;
             return;
         }
-        let verdict = self.learner.judge(packet);
+        let fingerprint = packet.fingerprint();
+        let verdict = self.learner.judge_print(packet, fingerprint);
         if verdict == Verdict::Bad {
             return self.stats.reject(crate::Rejection::BadTrailer);
         }
         let object = self.objects.entry(name).or_insert_with(|| ObjectRecord::new(packet, now));
-        object.observe(now, from, packet, verdict);
+        object.observe((now, from), packet, fingerprint, verdict);
         object.datagrams += 1;
         object.ip_bytes += ip_bytes;
     }

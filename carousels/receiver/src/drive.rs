@@ -62,7 +62,7 @@ where
     S: Session<Range<usize>>,
     T: Storage,
 {
-    drive_all(session, storage, core::iter::once((now, input)), datagram, shell)
+    Driver::<T, 1>::run(session, storage, core::iter::once((now, input)), datagram, shell)
 }
 
 /// The same for datagrams that arrived together: `inputs` are handed in one after the other, each
@@ -91,30 +91,44 @@ where
     S: Session<Range<usize>>,
     T: Storage,
 {
-    let (gather, buffer) = (Gather::default(), Vec::new());
-    let mut driver = Driver { storage, datagrams, gather, buffer, result: Ok(()) };
-    let mut last = Micros::ZERO;
-    for (now, input) in inputs {
-        last = now;
-        driver.step(session, now, input, shell);
-    }
-    if !driver.flush() {
-        driver.step(session, last, Input::Written { ok: false }, shell);
-    }
-    driver.result
+    Driver::<T, PARTS_MAX>::run(session, storage, inputs, datagrams, shell)
 }
 
+/// Parts of one gathered write. The larger a write, the larger the pieces in which a file system
+/// takes memory for it; half of what Linux takes in one call keeps the stack small.
+const PARTS_MAX: usize = 512;
+
 /// A storage at work for a session.
-struct Driver<'a, T: Storage> {
+struct Driver<'a, T: Storage, const PARTS: usize> {
     storage: &'a mut T,
     datagrams: &'a [u8],
-    gather: Gather,
+    gather: Gather<PARTS>,
     /// What was read back last.
     buffer: Vec<u8>,
     result: Result<(), T::Error>,
 }
 
-impl<T: Storage> Driver<'_, T> {
+impl<'a, T: Storage, const PARTS: usize> Driver<'a, T, PARTS> {
+    fn run<'i, S: Session<Range<usize>>>(
+        session: &mut S,
+        storage: &'a mut T,
+        inputs: impl IntoIterator<Item = (Micros, Input<'i, Range<usize>>)>,
+        datagrams: &'a [u8],
+        shell: &mut impl FnMut(Output<Range<usize>>),
+    ) -> Result<(), T::Error> {
+        let (gather, buffer) = (Gather::default(), Vec::new());
+        let mut driver = Self { storage, datagrams, gather, buffer, result: Ok(()) };
+        let mut last = Micros::ZERO;
+        for (now, input) in inputs {
+            last = now;
+            driver.step(session, now, input, shell);
+        }
+        if !driver.flush() {
+            driver.step(session, last, Input::Written { ok: false }, shell);
+        }
+        driver.result
+    }
+
     fn step<S: Session<Range<usize>>>(
         &mut self,
         session: &mut S,

@@ -10,21 +10,19 @@ use arrayvec::ArrayVec;
 
 use crate::{Area, Storage};
 
-/// Parts of one gathered write: as many as one system call moves without a look at its limits.
-const PARTS_MAX: usize = 64;
-
-/// Writes to one area, each beginning where the one before ends, not carried out yet.
+/// Writes to one area, each beginning where the one before ends, not carried out yet; `PARTS` at
+/// most.
 #[derive(Default)]
-pub(crate) struct Gather {
+pub(crate) struct Gather<const PARTS: usize> {
     /// Where the first byte goes, and where the next one would. Means nothing without parts.
     area: Option<Area>,
     start: u64,
     end: u64,
     /// Where the bytes are.
-    parts: ArrayVec<Range<usize>, PARTS_MAX>,
+    parts: ArrayVec<Range<usize>, PARTS>,
 }
 
-impl Gather {
+impl<const PARTS: usize> Gather<PARTS> {
     /// Adds a write; flushes those before, when this one does not follow them.
     pub(crate) fn write<T: Storage>(
         &mut self,
@@ -51,7 +49,7 @@ impl Gather {
     ) -> Result<(), T::Error> {
         let Some(area) = self.area.take() else { return Ok(()) };
         let in_bytes = |part: Range<usize>| bytes.get(part).unwrap_or_default();
-        let parts: ArrayVec<&[u8], PARTS_MAX> = self.parts.drain(..).map(in_bytes).collect();
+        let parts: ArrayVec<&[u8], PARTS> = self.parts.drain(..).map(in_bytes).collect();
         match parts.as_slice() {
             [part] => storage.write(area, self.start, part),
             parts => storage.write_gathered(area, self.start, parts),

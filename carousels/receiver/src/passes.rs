@@ -143,7 +143,11 @@ impl Passes {
             return;
         };
         // The sender heard last stands last, so the one silent for longest makes room.
-        let mut sender = self.senders.remove(place);
+        if place + 1 < self.senders.len() {
+            let heard = self.senders.remove(place);
+            self.senders.push(heard);
+        }
+        let Some(sender) = self.senders.last_mut() else { return };
         // Of few slices, one that comes again may as well be of a new pass.
         let overtaken = |old: &Pass| old.last_index != index && old.is_overtaken(now, index, total);
         let late = sender.previous.filter(overtaken);
@@ -158,7 +162,6 @@ impl Passes {
             sender.previous = Some(core::mem::replace(&mut sender.pass, fresh));
             self.next_serial = self.next_serial.wrapping_add(1);
         }
-        self.senders.push(sender);
     }
 
     /// Whether nothing has arrived yet.

@@ -14,6 +14,9 @@ use crate::{Area, limits};
 /// How every unfinished file begins, so that leftovers of a crash can be told and removed.
 pub(crate) const UNFINISHED: &str = ".receiving-";
 
+/// Bytes of a file read at a time to digest it.
+const READ_BYTES: usize = 128 * 1024;
+
 /// A storage operation that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} {}: {error}", path.display())]
@@ -166,14 +169,29 @@ pub(crate) fn sync_directory(directory: &Path) -> Result<(), StorageError> {
 pub(crate) fn digest(path: &Path) -> Result<(u64, String), StorageError> {
     let mut hasher = Sha256::new();
     let length = File::open(path)
-        .and_then(|mut file| io::copy(&mut file, &mut hasher))
+        .and_then(|file| hash(file, &mut hasher))
         .map_err(StorageError::doing("read back", path))?;
     let hex = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok((length, hex))
 }
 
-/// Parts of one system call: fewer than any kernel refuses.
-const PARTS_MAX: usize = 64;
+fn hash(mut file: File, hasher: &mut Sha256) -> io::Result<u64> {
+    let (mut buffer, mut length) = (vec![0; READ_BYTES], 0);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(length),
+            Ok(read) => {
+                hasher.update(buffer.get(..read).unwrap_or_default());
+                length += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Parts of one system call; Linux takes 1,024.
+const PARTS_MAX: usize = 512;
 
 /// Writes parts one behind the other straight from where they lie.
 fn write_all_parts(file: &File, mut offset: u64, parts: &[&[u8]]) -> io::Result<()> {

@@ -20,6 +20,12 @@ impl Clock {
         Self { began: Instant::now() }
     }
 
+    /// One that began a while ago, for tests.
+    #[cfg(test)]
+    pub(super) fn began_before(span: Duration) -> Self {
+        Self { began: Instant::now().checked_sub(span).expect("the machine runs for longer") }
+    }
+
     /// Time since it began.
     pub fn now(&self) -> Micros {
         self.began.elapsed().into()

@@ -1,5 +1,5 @@
-//! The socket that hears one group: every system call on it. The crates `socket2` and `nix` are
-//! named in this file alone.
+//! The socket that hears one group: every system call on it. The crate `nix` is named in this
+//! file alone, `socket2` in its part that joins.
 //!
 //! Where the kernel joins datagrams of one sender (UDP GRO), each message it hands over holds up
 //! to 64 KiB of them. The messages are taken one by one, packed into the batch's buffer: `nix`
@@ -8,8 +8,8 @@
 //! alone. Where the kernel joins nothing, `recvmmsg` takes the datagrams, many in one call.
 
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
-use std::os::fd::AsRawFd;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 
 use nix::cmsg_space;
@@ -20,19 +20,16 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeSpec;
 use serde::Serialize;
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use stbcast_object::Group;
 
 use super::batch::{BATCH_BYTES, Batch, Message};
 use super::nap::{Nap, Taken};
 use super::{Clock, Interface};
 
+mod join;
+
 /// How long [`Receiver::recv`] waits. Time-outs and the stop flag are looked at this often.
 pub const WAIT: Duration = Duration::from_millis(100);
-
-/// Bytes of receive buffer asked for: a quarter of a second at 100 Mbit/s, with the system's
-/// overhead for each datagram.
-const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 
 /// Datagrams of one `recvmmsg`, each with an equal share of the batch's buffer. A share is larger
 /// than the largest packet, so that a longer datagram is seen to be longer although it is cut.
@@ -109,24 +106,21 @@ impl Receiver {
         interface: Option<&Interface>,
     ) -> Result<Self, JoinError> {
         let fail = |doing| move |error| JoinError { group, doing, error };
-        let socket = open(group).map_err(fail("open the socket"))?;
-        let buffer = enlarge_buffer(&socket).map_err(fail("set the receive buffer"))?;
+        let socket = join::open(group).map_err(fail("open the socket"))?;
+        let buffer = join::enlarge_buffer(&socket).map_err(fail("set the receive buffer"))?;
         // Before it is bound: no datagram may wait that the options came too late for.
-        let gro =
-            path == ReceivePath::Gro && setsockopt(&socket, sockopt::UdpGroSegment, &true).is_ok();
-        let stamped = setsockopt(&socket, sockopt::ReceiveTimestampns, &true)
-            .and_then(|()| setsockopt(&socket, sockopt::RxqOvfl, &1));
-        stamped.map_err(|errno| fail("have datagrams stamped")(errno.into()))?;
-        // Bound to the group, not to any address: channels on one port stay apart.
-        socket.bind(&bound_to(group, interface).into()).map_err(fail("bind"))?;
-        match group.address() {
-            IpAddr::V4(address) => join_v4(&socket, address, source, interface),
-            IpAddr::V6(address) => join_v6(&socket, address, interface),
-        }
-        .map_err(fail("join"))?;
+        let gro = set_options(&socket, path);
+        let gro = gro.map_err(|errno| fail("have datagrams stamped")(errno.into()))?;
+        join::bind(&socket, group, interface).map_err(fail("bind"))?;
+        join::join(&socket, group, source, interface).map_err(fail("join"))?;
         socket.set_read_timeout(Some(WAIT)).map_err(fail("set the time-out"))?;
-        Ok(Self {
-            socket: socket.into(),
+        Ok(Self::on(socket.into(), buffer, gro))
+    }
+
+    /// A receiver on a socket that is bound and has its options.
+    fn on(socket: UdpSocket, buffer: ReceiveBuffer, gro: bool) -> Self {
+        Self {
+            socket,
             buffer,
             control: control(),
             headers: (!gro).then(headers),
@@ -134,7 +128,7 @@ impl Receiver {
             sleep: Duration::ZERO,
             calls: 0,
             drops: Drops::default(),
-        })
+        }
     }
 
     /// Takes what waits in the socket, or waits at most [`WAIT`] for something to come; then the
@@ -272,6 +266,15 @@ impl Drops {
     }
 }
 
+/// Asks for all there is to know of a message; whether the kernel joins datagrams.
+fn set_options(socket: &impl AsFd, path: ReceivePath) -> nix::Result<bool> {
+    setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
+    setsockopt(socket, sockopt::RxqOvfl, &1)?;
+    let wanted = path == ReceivePath::Gro;
+    // Kernels before 5.0 refuse.
+    Ok(wanted && setsockopt(socket, sockopt::UdpGroSegment, &true).is_ok())
+}
+
 /// Room for every control message that was asked for.
 fn control() -> Vec<u8> {
     cmsg_space!(TimeSpec, u32, i32)
@@ -319,62 +322,5 @@ impl ReceiveBuffer {
     }
 }
 
-fn open(group: Group) -> io::Result<Socket> {
-    let domain = Domain::for_address(group.socket_addr());
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    // Several boxes on one machine may listen to one group.
-    socket.set_reuse_address(true)?;
-    // Else Linux hands over what any program on the machine has joined.
-    if group.address().is_ipv4() {
-        socket.set_multicast_all_v4(false)?;
-    } else {
-        socket.set_only_v6(true)?;
-        socket.set_multicast_all_v6(false)?;
-    }
-    Ok(socket)
-}
-
-/// A group of link scope or smaller means nothing in IPv6 without its interface (RFC 4007).
-fn bound_to(group: Group, interface: Option<&Interface>) -> SocketAddr {
-    match group.address() {
-        IpAddr::V4(_) => group.socket_addr(),
-        IpAddr::V6(address) => {
-            let scope = interface.map_or(0, |interface| interface.index);
-            SocketAddrV6::new(address, group.port(), 0, scope).into()
-        }
-    }
-}
-
-fn enlarge_buffer(socket: &Socket) -> io::Result<ReceiveBuffer> {
-    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
-    // Linux tells twice what it granted: the rest is for its own records (socket(7)).
-    let granted = socket.recv_buffer_size()? / if cfg!(target_os = "linux") { 2 } else { 1 };
-    Ok(ReceiveBuffer { asked: RECEIVE_BUFFER_BYTES, granted })
-}
-
-fn join_v4(
-    socket: &Socket,
-    group: Ipv4Addr,
-    source: Option<IpAddr>,
-    interface: Option<&Interface>,
-) -> io::Result<()> {
-    let Some(IpAddr::V4(source)) = source else {
-        let interface = match interface {
-            Some(interface) => InterfaceIndexOrAddress::Index(interface.index),
-            None => InterfaceIndexOrAddress::Address(Ipv4Addr::UNSPECIFIED),
-        };
-        return socket.join_multicast_v4_n(&group, &interface);
-    };
-    let address = match interface {
-        None => Ipv4Addr::UNSPECIFIED,
-        Some(interface) => interface.ipv4.ok_or_else(|| {
-            let name = &interface.name;
-            io::Error::other(format!("interface {name} has no IPv4 address to join a source with"))
-        })?,
-    };
-    socket.join_ssm_v4(&source, &group, &address)
-}
-
-fn join_v6(socket: &Socket, group: Ipv6Addr, interface: Option<&Interface>) -> io::Result<()> {
-    socket.join_multicast_v6(&group, interface.map_or(0, |interface| interface.index))
-}
+#[cfg(test)]
+mod tests;

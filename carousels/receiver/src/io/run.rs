@@ -162,6 +162,12 @@ fn moment<S: Watched>(session: &S, at: Micros) -> Moment {
     Moment { at, progress: session.progress(), stats: session.stats() }
 }
 
+/// Gives the next input with its time, which it notes; the decoder is there for datagrams.
+type Next<'n, 'i> = &'n mut dyn FnMut(
+    &mut ChannelDecoder,
+    &mut Micros,
+) -> Option<(Micros, Input<'i, Range<usize>>)>;
+
 /// What the loop keeps between two steps.
 struct Shell<'a> {
     observer: &'a mut dyn Observer,
@@ -227,10 +233,7 @@ impl<'a> Shell<'a> {
         session: &mut S,
         storage: &mut T,
         bytes: &[u8],
-        next: &mut dyn FnMut(
-            &mut ChannelDecoder,
-            &mut Micros,
-        ) -> Option<(Micros, Input<'i, Range<usize>>)>,
+        next: Next<'_, 'i>,
     ) -> Halt
     where
         S: Watched,
