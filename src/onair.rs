@@ -88,6 +88,8 @@ pub enum Report {
     },
     /// Every channel has completed as many cycles as asked for; nothing is sent any more.
     CyclesDone,
+    /// A thread ended by a fault of this program, and its channels are silent.
+    Broken,
 }
 
 /// The thread of one interface. It ends, in the middle of a cycle, when this is dropped.
@@ -100,6 +102,7 @@ impl Driver {
     fn start(reports: UnboundedSender<Report>) -> std::io::Result<Self> {
         let (commands, inbox) = channel();
         let drive = move || {
+            let _alarm = Alarm(reports.clone());
             clock::wake_precisely();
             Loop::new(inbox, reports).run();
         };
@@ -121,6 +124,17 @@ impl Drop for Driver {
         self.commands = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
+        }
+    }
+}
+
+/// Tells of a thread that panics: silence on air must not look like peace.
+struct Alarm(UnboundedSender<Report>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.0.send(Report::Broken);
         }
     }
 }

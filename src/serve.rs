@@ -214,6 +214,9 @@ impl Headend {
             Some(Report::Retired { channel, .. }) => {
                 tracing::info!("channel {channel}: off the air");
             }
+            Some(Report::Broken) => {
+                return Err(ServeError::Other("a sending thread failed".to_owned()));
+            }
             Some(Report::CyclesDone) | None => {}
         }
         if self.publisher.is_settled() && self.settled != self.publisher.generation() {

@@ -109,7 +109,7 @@ impl Drivers {
                 self.awaited = self.awaited.saturating_sub(1);
                 Ok((self.awaited == 0).then_some(Report::CyclesDone))
             }
-            on_air @ Report::OnAir { .. } => Ok(Some(on_air)),
+            other @ (Report::OnAir { .. } | Report::Broken) => Ok(Some(other)),
         }
     }
 

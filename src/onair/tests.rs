@@ -214,6 +214,34 @@ fn a_socket_without_room_loses_and_repeats_nothing() {
     }
 }
 
+/// Fails as only a fault of the program can.
+struct Faulty;
+
+impl Wire for Faulty {
+    fn send(&mut self, _batch: &[Parts<'_>]) -> io::Result<usize> {
+        panic!("a fault for the test");
+    }
+
+    fn path(&self) -> TransmitPath {
+        TransmitPath::Send
+    }
+
+    fn interface(&self) -> Option<&str> {
+        None
+    }
+}
+
+#[test]
+fn a_thread_that_fails_is_told() {
+    let (told, mut reports) = unbounded_channel();
+    let driver = Driver::start(told).unwrap();
+    let programme = programme("faulty", 1_000_000, 20);
+    let launch = Launch { programme, wire: Box::new(Faulty), generation: 1 };
+    driver.tell(Command::Put(Box::new(launch)));
+    assert!(matches!(reports.blocking_recv(), Some(Report::OnAir { .. })));
+    assert_eq!(reports.blocking_recv(), Some(Report::Broken));
+}
+
 #[test]
 fn sending_allocates_nothing_whatever_the_path() {
     for path in [TransmitPath::Gso, TransmitPath::Sendmmsg, TransmitPath::Send] {
