@@ -14,7 +14,7 @@
 //! * [`drive()`] carries a session's storage outputs out on a [`Storage`] and answers it;
 //!   [`drive_all()`] does so for datagrams that arrived together, and writes them together.
 //! * [`Census`] lists what a channel carries.
-//! * [`io`] (feature `io`, on by default) is the shell: sockets, files, the program. A boot loader
+//! * Module `io` (feature `io`, on by default) is the shell: sockets, files, the program. A boot loader
 //!   leaves it out and drives the sessions itself, see `examples/boot_loader.rs`.
 
 #![cfg_attr(not(feature = "io"), no_std)]

@@ -46,7 +46,9 @@ fn an_object_is_fetched_and_nothing_else_is_left() {
     assert_code(&done, 0);
     assert!(fs::read(&output).unwrap() == noise(1, 60_001));
     let text = stdout(&done);
-    for wanted in ["60001", &sha256(&noise(1, 60_001)), "cycles", "unverified: no trailer"] {
+    for wanted in
+        ["60001", &sha256(&noise(1, 60_001)), "cycles", "unverified: no trailer", "nothing dropped"]
+    {
         assert!(text.contains(wanted), "{wanted} is not in {text}");
     }
     assert_eq!(files(directory.path()), ["image.bin"]);
@@ -79,6 +81,14 @@ fn the_answer_for_programs_has_every_figure() {
     assert_eq!(answer["rejected"], serde_json::json!({}));
     assert!(answer["cycles"].as_f64().unwrap() >= 1.0);
     assert!(answer["seconds"].as_f64().unwrap() > 0.0);
+    assert_eq!(answer["kernel_drops"], 0);
+    assert!(["gro", "recvmmsg"].contains(&answer["receive_path"].as_str().unwrap()));
+    assert!(answer["receive_buffer_bytes"].as_u64().unwrap() > 0);
+    assert!(answer["receive_calls"].as_u64().unwrap() > 0);
+    let seconds = ["receive_seconds", "commit_seconds", "digest_seconds"];
+    let parts = seconds.map(|key| answer[key].as_f64().unwrap());
+    assert!(parts.iter().all(|part| *part > 0.0), "{parts:?}");
+    assert!(parts[0] + parts[1] <= answer["seconds"].as_f64().unwrap(), "{parts:?}");
     let sum = ["stored", "duplicates", "foreign"].map(|key| answer[key].as_u64().unwrap());
     assert_eq!(answer["datagrams"], sum.iter().sum::<u64>());
 }
@@ -96,6 +106,7 @@ fn a_silent_channel_fails_and_the_old_file_stays() {
     let error = answer["error"].as_str().unwrap();
     assert!(error.contains("the channel was silent in 1 attempts"), "{error}");
     assert_eq!((&answer["datagrams"], &answer["attempts"]), (&0.into(), &1.into()));
+    assert_eq!((&answer["kernel_drops"], &answer["receive_seconds"]), (&0.into(), &().into()));
     assert!(stderr(&done).contains(error));
     assert_eq!(fs::read(&output).unwrap(), b"an older image");
     assert_eq!(files(directory.path()), ["image.bin"]);

@@ -191,7 +191,7 @@ fn whichever_write_fails_it_is_told_once_and_nothing_is_committed() {
             assert_eq!(diary.writes, fails + 1, "{context}: nothing is written behind it");
             let later = |operation| diary.operations.contains(&operation);
             assert!(!later(Operation::Sync) && !later(Operation::Commit), "{context}");
-            assert_eq!(diary.memory.committed(Role::Object), None, "{context}");
+            assert!(diary.memory.committed(Role::Object).is_none(), "{context}");
         }
     }
 }
@@ -231,7 +231,7 @@ fn what_waited_together_across_a_cycle_is_not_taken_for_one_pass() {
     let late = (60..100).map(|index| (u64::from(index) + 100, new.datagram(index)));
     let mut batch: Vec<_> = early.chain(late).collect();
     let (diary, _, _) = hear_at(&[batch.clone()], None);
-    assert_eq!(diary.memory.committed(Role::Object), None, "a mixture");
+    assert!(diary.memory.committed(Role::Object).is_none(), "a mixture");
     // The new revision goes on, and is what the box ends with.
     batch.extend((0..100).map(|index| (u64::from(index) + 200, new.datagram(index))));
     let (diary, _, _) = hear_at(&[batch], None);

@@ -196,3 +196,27 @@ impl Follower {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_said_plainly_with_what_helps() {
+        let receive_path = Some(ReceivePath::Gro);
+        let figures = ReceiveFigures {
+            kernel_drops: 3,
+            receive_path,
+            receive_buffer_bytes: 212_992,
+            receive_calls: 7,
+        };
+        assert_eq!(
+            figures.to_string(),
+            "gro, 7 calls, buffer of 208 KiB, 3 DROPPED by the kernel for want of buffer: raise \
+             net.core.rmem_max"
+        );
+        let none = ReceiveFigures { kernel_drops: 0, ..figures };
+        assert_eq!(none.to_string(), "gro, 7 calls, buffer of 208 KiB, nothing dropped");
+        assert_eq!(ReceiveFigures::default().to_string(), "nothing could be joined");
+    }
+}
