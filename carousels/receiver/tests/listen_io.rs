@@ -64,9 +64,12 @@ fn read_back(path: &std::path::Path, group: Group) -> Vec<Vec<u8>> {
     let mut reader = PcapReader::new(File::open(path).unwrap()).unwrap();
     assert_eq!(reader.header().datalink, DataLink::RAW);
     let mut payloads = Vec::new();
+    let mut stamps = BTreeSet::new();
     while let Some(packet) = reader.next_packet() {
         let packet = packet.unwrap();
         assert!(packet.timestamp.as_secs() > 1_600_000_000);
+        assert!(stamps.last().is_none_or(|last| *last <= packet.timestamp), "in order");
+        stamps.insert(packet.timestamp);
         let sliced = SlicedPacket::from_ip(&packet.data).unwrap();
         let Some(NetSlice::Ipv4(ip)) = &sliced.net else { panic!("not IPv4") };
         assert_eq!(ip.header().source(), [127, 0, 0, 1]);
@@ -75,6 +78,8 @@ fn read_back(path: &std::path::Path, group: Group) -> Vec<Vec<u8>> {
         assert_eq!(udp.destination_port(), group.port());
         payloads.push(udp.payload().to_vec());
     }
+    // They were sent 100 us apart, and are read many at a time.
+    assert!(stamps.len() > payloads.len() / 2, "{} times of {}", stamps.len(), payloads.len());
     payloads
 }
 

@@ -12,18 +12,21 @@ use stbcast_object::Micros;
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     began: Instant,
+    /// What the wall clock showed then.
+    began_wall: Duration,
 }
 
 impl Clock {
     /// A clock that begins now.
     pub fn start() -> Self {
-        Self { began: Instant::now() }
+        Self { began: Instant::now(), began_wall: wall() }
     }
 
     /// One that began a while ago, for tests.
     #[cfg(test)]
     pub(super) fn began_before(span: Duration) -> Self {
-        Self { began: Instant::now().checked_sub(span).expect("the machine runs for longer") }
+        let began = Instant::now().checked_sub(span).expect("the machine runs for longer");
+        Self { began, began_wall: wall() - span }
     }
 
     /// Time since it began.
@@ -33,9 +36,17 @@ impl Clock {
 
     /// This moment on the clock and on the wall, read once for all that arrived together.
     pub(super) fn read(&self) -> Reading {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Reading { now: self.now(), wall }
+        Reading { now: self.now(), wall: wall() }
     }
+
+    /// A time of this clock as one since 1970.
+    pub(super) fn wall_at(&self, at: Micros) -> Duration {
+        self.began_wall.saturating_add(at.into())
+    }
+}
+
+fn wall() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A moment on both clocks.

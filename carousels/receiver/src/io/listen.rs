@@ -127,7 +127,7 @@ pub fn listen(
             let datagram = batch.bytes().get(range).unwrap_or_default();
             census.observe(at, from.ip(), datagram, group.ip_udp_bytes());
             if let Some(recorder) = &mut recorder {
-                recorder.add(from, group, datagram)?;
+                recorder.add(clock.wall_at(at), from, group, datagram)?;
             }
             observer.tick(&Moment { at, stats: *census.stats(), ..Moment::default() });
         }

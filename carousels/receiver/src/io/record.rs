@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use etherparse::{IpHeaders, IpNumber, Ipv4Header, Ipv6FlowLabel, Ipv6Header, PacketBuilder};
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
@@ -46,15 +46,15 @@ impl Recorder {
         Ok(Self { path: path.to_owned(), writer, packet: Vec::new() })
     }
 
-    /// Adds one datagram, as of now.
+    /// Adds one datagram that arrived `at`, since 1970.
     pub(crate) fn add(
         &mut self,
+        at: Duration,
         from: SocketAddr,
         group: Group,
         payload: &[u8],
     ) -> Result<(), RecordError> {
         let written = self.encode(from, group, payload).and_then(|()| {
-            let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let bytes = u32::try_from(self.packet.len()).unwrap_or(u32::MAX);
             let packet = PcapPacket::new(at, bytes, &self.packet);
             self.writer.write_packet(&packet).map(drop).map_err(|error| text(&error))
