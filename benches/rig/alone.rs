@@ -7,19 +7,56 @@ use std::time::{Duration, Instant};
 use super::headend::{Headend, Stream, UNLIMITED_KBPS};
 use super::place::{Place, group};
 use super::process::Process;
-use super::{GIB, PAYLOAD_BYTES, SLICE_BYTES, raw};
+use super::stats::median;
+use super::table::{Table, figure};
+use super::{GIB, MIB, PAYLOAD_BYTES, SLICE_BYTES, raw};
 
 /// Seconds of one measurement of a rate.
 const SPAN: f64 = 1.0;
 
+/// The minimal pair in five combinations.
+pub(crate) fn ceilings(places: &[Place], directory: &Path, runs: usize) {
+    let image = super::image(directory, 64 * MIB);
+    let mut table = Table::new(&[
+        "link",
+        "sender",
+        "receiver",
+        "sent Gbit/s",
+        "sender CPU s/GiB",
+        "received Gbit/s",
+        "receiver CPU s/GiB",
+        "lost %",
+    ]);
+    for place in places {
+        for (send, receive) in [
+            ("send", "recv"),
+            ("sendmmsg", "recvmmsg"),
+            ("gso", "recv"),
+            ("gso", "recvmmsg"),
+            ("gso", "gro"),
+        ] {
+            let all: Vec<[f64; 4]> =
+                (0..runs).map(|_| raw_pair(place, directory, &image, send, receive)).collect();
+            let of = |column: usize| median(&all.iter().map(|run| run[column]).collect::<Vec<_>>());
+            table.row(vec![
+                place.name.to_owned(),
+                send.to_owned(),
+                receive.to_owned(),
+                figure(of(0)),
+                figure(of(1)),
+                figure(of(2)),
+                figure(of(3)),
+                figure((1.0 - of(2) / of(0)).max(0.0) * 100.0),
+            ]);
+        }
+    }
+    table.print(&format!(
+        "Raw ceiling: {PAYLOAD_BYTES}-byte payloads of three parts, {SLICE_BYTES} of them image; Gbit/s of image, median of {runs}"
+    ));
+}
+
 /// Sent Gbit/s, sender CPU per GiB, received Gbit/s, receiver CPU per GiB.
-pub(crate) fn raw_pair(
-    place: &Place,
-    directory: &Path,
-    image: &Path,
-    send: &str,
-    receive: &str,
-) -> [f64; 4] {
+fn raw_pair(place: &Place, directory: &Path, image: &Path, send: &str, receive: &str) -> [f64; 4] {
     let group = group();
     let mut command = raw::receiver(place, receive, group, SPAN);
     let receiver = Process::at_receiver(place, 0, &mut command);

@@ -54,7 +54,11 @@ impl Tool {
     /// One transfer; one that is not complete says why.
     pub(crate) fn run(self, place: &Place, directory: &Path, image: &Path) -> Sample {
         let bytes = image.metadata().unwrap().len();
-        let limit = Duration::from_secs(30);
+        let rate = match self {
+            Self::Ours { mbit, .. } | Self::Peer(_, mbit) if mbit > 0.0 => mbit,
+            _ => 500.0,
+        };
+        let limit = Duration::from_secs_f64(8.0 + 2.0 * bytes as f64 * 8.0 / rate / 1e6);
         match self {
             Self::Ours { mbit, burst_us } => {
                 let stream = Stream { burst_us, ..Stream::new(mbit, image) };

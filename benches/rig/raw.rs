@@ -26,6 +26,8 @@ use super::{HEADER_BYTES, PAYLOAD_BYTES, SLICE_BYTES};
 const SEGMENTS: usize = 65_507 / PAYLOAD_BYTES;
 /// Messages of one `sendmmsg` or `recvmmsg`.
 const MESSAGES: usize = 64;
+/// Of socket buffer asked for.
+const BUFFER_BYTES: usize = 4 << 20;
 /// A run ends after this long, whatever happens.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -71,6 +73,8 @@ pub(crate) fn send_child(arguments: &[String]) {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
     socket.set_multicast_if_v4(&interface).unwrap();
     socket.set_multicast_ttl_v4(u32::from(!interface.is_loopback())).unwrap();
+    // As the headend asks for: else a full buffer would hold the ceiling down.
+    socket.set_send_buffer_size(BUFFER_BYTES).unwrap();
     socket.connect(&group.into()).unwrap();
     if how == "gso" {
         setsockopt(&socket, sockopt::UdpGsoSegment, &(PAYLOAD_BYTES as i32)).unwrap();
@@ -167,7 +171,6 @@ pub(crate) fn receive_child(arguments: &[String]) {
 }
 
 fn listen(interface: Ipv4Addr, group: SocketAddrV4, offload: bool) -> Socket {
-    const BUFFER_BYTES: usize = 4 << 20;
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
     socket.set_recv_buffer_size(BUFFER_BYTES).unwrap();
     socket.bind(&group.into()).unwrap();
