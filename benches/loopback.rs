@@ -36,7 +36,8 @@ use rig::place::Place;
 use rig::stats::{interleave, median, percentile, ratio};
 use rig::strace::Calls;
 use rig::table::{Table, figure, targets};
-use rig::{GIB, MIB, memory};
+use rig::tap::Tap;
+use rig::{GIB, MIB, PAYLOAD_BYTES, memory};
 
 fn main() {
     let Some(options) = rig::begin("loopback") else { return };
@@ -53,9 +54,15 @@ fn main() {
     paths(&places[0], directory, if quick { 1 } else { 3 });
     let sizes = if quick { vec![(64 * MIB, 1)] } else { vec![(64 * MIB, 7), (1 << 30, 3)] };
     let rate = goodput(&places, directory, &sizes, quick);
+    stamped(&places[0], directory, rate);
     memory(&places[0], if quick { 64 * MIB } else { 1 << 30 }, &mut goals);
     let rates = if quick { vec![rate] } else { vec![rate, 1_000.0, 50.0] };
     system_calls(&places[0], directory, &rates);
+    println!(
+        "Copies of an image byte: headend none in user space, one by the kernel into the packet; box \
+         one by the kernel into the receive buffer, none in user space, one by the kernel into the file. \
+         Heap allocations per datagram: `cargo bench --bench micro`.\n"
+    );
     goals.print("Targets");
 }
 
@@ -162,9 +169,9 @@ fn goodput(places: &[Place], directory: &Path, sizes: &[(usize, usize)], quick: 
     let mut rates = Vec::new();
     for place in places {
         let rate = highest_rate(place, directory, &rig::image(directory, 64 * MIB), quick);
-        rates.push(rate);
         for &(bytes, runs) in sizes {
             let (rate, all) = lossless_runs(place, directory, bytes, runs, rate);
+            rates.push(rate);
             table.row(goodput_row(place, bytes, rate, &all));
         }
     }
@@ -221,6 +228,26 @@ fn goodput_row(place: &Place, bytes: usize, rate: f64, all: &[Ours]) -> Vec<Stri
         of(&|run| run.fetched.calls / (bytes as f64 / GIB)),
         of(&|run| run.sent.datagrams_per_batch()),
     ]
+}
+
+/// The box's own time beside the kernel's stamps of a tap, in a run of its own.
+fn stamped(place: &Place, directory: &Path, rate: f64) {
+    let stream = Stream::new(rate, &rig::image(directory, 64 * MIB));
+    let tap = Tap::start(place, stream.group, PAYLOAD_BYTES);
+    let run = transfer(place, directory, &stream, &[], Duration::from_secs(20));
+    let mut arrivals = tap.stop();
+    arrivals.retain(|arrival| arrival.group == stream.group);
+    let (Some(first), Some(last)) = (arrivals.first(), arrivals.last()) else { return };
+    let datagrams: u32 = arrivals.iter().map(|arrival| arrival.datagrams).sum();
+    println!(
+        "Under a tap at {} Gbit/s: {datagrams} datagrams in {} packets, {} s from the first to the last \
+         by kernel stamps, {} s by the box to its last write; {}\n",
+        figure(rate / 1_000.0),
+        arrivals.len(),
+        figure((last.at - first.at) as f64 / 1e9),
+        figure(run.fetched.receive_seconds),
+        verdict(&run),
+    );
 }
 
 /// Spool and output on disk: pages of a tmpfs that are mapped would count as shared memory.
