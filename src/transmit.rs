@@ -249,7 +249,7 @@ impl Wire for Transmitter {
 /// Datagrams from the front that one write can carry: all of one size, the last may be shorter.
 fn run_of_equals(batch: &[Parts<'_>]) -> usize {
     let size = batch.first().map_or(0, bytes);
-    let most = if size == 0 { 1 } else { (WRITE_BYTES_MAX / size).clamp(1, BATCH_MAX) };
+    let most = WRITE_BYTES_MAX.checked_div(size).unwrap_or(1).clamp(1, BATCH_MAX);
     let equal = batch.iter().take(most).take_while(|parts| bytes(parts) == size).count();
     let next = batch.get(equal).filter(|_| equal < most).map_or(0, bytes);
     equal + usize::from((1..size).contains(&next))

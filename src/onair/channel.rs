@@ -82,7 +82,7 @@ fn pace(channel: &Channel) -> Pace {
 const fn spread(place: u64, span: u64) -> u64 {
     let turn = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
     let span = if span > u32::MAX as u64 { u32::MAX as u64 } else { span };
-    turn * span >> 32
+    (turn * span) >> 32
 }
 
 impl OnAir {
