@@ -1,0 +1,147 @@
+//! The companion of a channel: repair symbols without end, evenly mixed.
+
+use alloc::vec::Vec;
+
+use stbcast_object::{Datagram, Micros};
+
+use crate::entry::Ready;
+use crate::fdt::File;
+use crate::{Entry, EntryError, FdtSender, FdtSettings, Share, Step};
+
+/// How a companion is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompanionSettings {
+    /// How the FDT is sent, and the session's TSI.
+    pub fdt: FdtSettings,
+    /// Repair symbols of all objects in a thousand seconds: where the counters stand at a time.
+    pub symbols_per_1000_s: u64,
+    /// Which repair symbols are ours.
+    pub share: Share,
+}
+
+/// The repair symbols of a channel's objects. Objects take turns by their size, the blocks of an
+/// object one after the other; each block goes on with its next symbol wherever it stands, also
+/// across cycles of the channel, restarts and senders. So a slow box gets no symbol twice before
+/// all of them have passed.
+#[derive(Clone, Debug)]
+pub struct CompanionSession {
+    settings: CompanionSettings,
+    lanes: Vec<Lane>,
+    weight: u64,
+    fdt: FdtSender,
+}
+
+/// An object with its place in the mixture.
+#[derive(Clone, Debug)]
+struct Lane {
+    ready: Ready,
+    /// Source symbols: its share of the companion.
+    weight: u64,
+    /// Symbols that it is behind its share, times the sum of all weights.
+    credit: i128,
+    /// Repair symbols sent so far, begun at what the clock says.
+    counter: u64,
+}
+
+impl CompanionSession {
+    /// A companion of `entries` at `wall`, the time since the Unix epoch.
+    ///
+    /// # Errors
+    /// When an entry cannot be sent: each needs repair symbols, of any code.
+    pub fn new(
+        settings: CompanionSettings,
+        entries: Vec<Entry>,
+        wall: Micros,
+    ) -> Result<Self, EntryError> {
+        let fdt = FdtSender::new(settings.fdt, Vec::new(), wall)?;
+        let mut session = Self { settings, lanes: Vec::new(), weight: 0, fdt };
+        session.set_entries(entries, settings.symbols_per_1000_s, wall)?;
+        Ok(session)
+    }
+
+    /// Other objects, or another rate. Objects that stay go on where they are: no counter ever
+    /// runs backwards. The FDT is sent at once.
+    ///
+    /// # Errors
+    /// As [`CompanionSession::new`]; everything stays as it was then.
+    pub fn set_entries(
+        &mut self,
+        entries: Vec<Entry>,
+        symbols_per_1000_s: u64,
+        wall: Micros,
+    ) -> Result<(), EntryError> {
+        let (tsi, share) = (self.settings.fdt.tsi, self.settings.share);
+        let ready = entries.into_iter().map(|entry| Ready::new(tsi, entry, share));
+        let ready = ready.collect::<Result<Vec<_>, _>>()?;
+        if let Some(bare) = ready.iter().find(|ready| ready.repair().is_none()) {
+            let encoding_id = bare.fti().scheme().encoding_id();
+            return Err(EntryError::Scheme { encoding_id });
+        }
+        let files: Vec<File> = ready.iter().map(|ready| ready.file().clone()).collect();
+        self.fdt.set_files(files, wall)?;
+        self.settings.symbols_per_1000_s = symbols_per_1000_s;
+        let weight_of = |ready: &Ready| u64::from(ready.fti().symbols());
+        self.weight = ready.iter().map(weight_of).sum();
+        let lane = |ready: Ready| {
+            let weight = weight_of(&ready);
+            let seed = counter_at(wall, symbols_per_1000_s, weight, self.weight);
+            let old = self.lanes.iter().find(|lane| {
+                lane.ready.fti() == ready.fti() && lane.ready.file().toi == ready.file().toi
+            });
+            let counter = old.map_or(seed, |old| old.counter.max(seed));
+            Lane { ready, weight, credit: 0, counter }
+        };
+        self.lanes = ready.into_iter().map(lane).collect();
+        Ok(())
+    }
+
+    /// The session's FDT.
+    pub const fn fdt(&self) -> &FdtSender {
+        &self.fdt
+    }
+
+    /// Most bytes of UDP payload that a symbol's datagram has; 0 without objects.
+    pub fn datagram_bytes_max(&self) -> usize {
+        let bytes = |lane: &Lane| lane.ready.fti().repair_bytes() + lane.ready.overhead_bytes();
+        self.lanes.iter().map(bytes).max().unwrap_or_default()
+    }
+
+    /// The next step at `now`; `wall` is the time since the Unix epoch. It is idle only without
+    /// objects, and never ends a cycle.
+    pub fn next(&mut self, now: Micros, wall: Micros) -> Step {
+        if let Some(datagram) = self.fdt.next(now, wall) {
+            return Step::Fdt(datagram);
+        }
+        let symbol = self.next_symbol();
+        symbol.map_or(Step::Idle { until: self.fdt.due() }, Step::Datagram)
+    }
+
+    /// Smooth weighted turns: the object that is furthest behind its share is next.
+    fn next_symbol(&mut self) -> Option<Datagram> {
+        let share = self.settings.share;
+        let weight = i128::from(self.weight);
+        for lane in &mut self.lanes {
+            lane.credit += i128::from(lane.weight);
+        }
+        // Of equals the first is taken, so that all senders mix alike.
+        let lane = self.lanes.iter_mut().rev().max_by_key(|lane| lane.credit)?;
+        lane.credit -= weight;
+        let n = lane.counter;
+        lane.counter = lane.counter.wrapping_add(1);
+        let blocks = u64::from(lane.ready.fti().blocks()).max(1);
+        let block = u32::try_from(n % blocks).unwrap_or_default();
+        let per_block = lane.ready.repair().map_or(1, |repair| repair.per_block);
+        lane.ready.repaired(block, share.symbol(n / blocks, per_block))
+    }
+}
+
+/// Symbols that an object of `weight` among `all` would have had since 1970 at this rate.
+fn counter_at(wall: Micros, symbols_per_1000_s: u64, weight: u64, all: u64) -> u64 {
+    // Each factor has at most 64 bits; the first division keeps the product below 128.
+    let symbols = u128::from(wall.0) * u128::from(symbols_per_1000_s) / 1_000_000_000;
+    let own = symbols.checked_mul(u128::from(weight)).unwrap_or_default() / u128::from(all.max(1));
+    u64::try_from(own).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! File Delivery Table (RFC 6726 §3.2 to §3.4): what a session carries, as a value.
+
+mod digest;
+mod error;
+mod file;
+mod instance;
+mod location;
+mod read;
+mod scan;
+mod write;
+
+pub use error::FdtError;
+pub use file::{Announced, Companion, File, Kind, KindError, toi_candidates};
+pub use instance::Instance;
+pub use location::{Location, LocationError};
+
+/// Namespace of the FDT as we write it: the one that the most receivers know. Any is read.
+pub const FDT_NAMESPACE: &str = "urn:IETF:metadata:2005:FLUTE:FDT";
+
+/// Namespace of our own attributes.
+pub const OWN_NAMESPACE: &str = "urn:stbcast:fdt:1";
+
+/// Media type of an FDT instance.
+pub const FDT_MEDIA_TYPE: &str = "application/fdt+xml";
+
+/// Sizes that bound what a received FDT instance costs.
+pub mod limits {
+    /// Bytes of an instance.
+    pub const INSTANCE_BYTES_MAX: u64 = 128 * 1024;
+    /// Bytes of an instance that we send: some receivers read only 16 bits of its length.
+    pub const INSTANCE_BYTES_SENT_MAX: usize = 65_535;
+    /// `File` elements of an instance.
+    pub const FILES_MAX: usize = 256;
+    /// Elements inside elements.
+    pub const DEPTH_MAX: usize = 8;
+    /// `=` signs in one tag, of which an attribute has at least one.
+    pub const EQUAL_SIGNS_MAX: usize = 256;
+    /// Bytes of a URL.
+    pub const URL_BYTES_MAX: usize = 512;
+    /// Bytes of a media type.
+    pub const MEDIA_TYPE_BYTES_MAX: usize = 128;
+    /// Nodes of the parsed tree: elements, texts and comments.
+    pub const NODES_MAX: u32 = 8_192;
+}
+
+#[cfg(test)]
+mod tests;
