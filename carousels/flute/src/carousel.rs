@@ -83,19 +83,33 @@ impl Carousel {
         entries: Vec<Entry>,
         wall: Micros,
     ) -> Result<Self, EntryError> {
-        let tsi = settings.fdt.tsi;
-        let ready = entries.into_iter().map(|entry| Ready::new(tsi, entry, settings.share));
+        let fdt = FdtSender::new(settings.fdt, Vec::new(), wall)?;
+        let (cycles, first_cycle, at) = (0, 0, None);
+        let mut carousel = Self { settings, entries: Vec::new(), fdt, cycles, first_cycle, at };
+        carousel.set_entries(entries, wall)?;
+        Ok(carousel)
+    }
+
+    /// Other objects: a new cycle begins with them, behind an FDT that names them. To be called
+    /// between cycles, or receivers lose the rest of a pass. Repair symbols never go back.
+    ///
+    /// # Errors
+    /// As [`Carousel::new`]; everything stays as it was then.
+    pub fn set_entries(&mut self, entries: Vec<Entry>, wall: Micros) -> Result<(), EntryError> {
+        let (tsi, share) = (self.settings.fdt.tsi, self.settings.share);
+        let ready = entries.into_iter().map(|entry| Ready::new(tsi, entry, share));
         let entries = ready.collect::<Result<Vec<_>, _>>()?;
         if let Some(companion) = entries.iter().find(|ready| is_companion(ready)) {
             let encoding_id = companion.fti().scheme().encoding_id();
             return Err(EntryError::Scheme { encoding_id });
         }
         let files: Vec<File> = entries.iter().map(|ready| ready.file().clone()).collect();
-        let fdt = FdtSender::new(settings.fdt, files, wall)?;
-        let (cycles, first_cycle, at) = (0, 0, None);
-        let mut carousel = Self { settings, entries, fdt, cycles, first_cycle, at };
-        carousel.first_cycle = carousel.cycles_since_epoch(wall);
-        Ok(carousel)
+        self.fdt.set_files(files, wall)?;
+        (self.entries, self.at) = (entries, None);
+        let sent = self.first_cycle.wrapping_add(self.cycles);
+        let first = self.cycles_since_epoch(wall).max(sent);
+        self.first_cycle = first.wrapping_sub(self.cycles);
+        Ok(())
     }
 
     /// Complete cycles so far.
@@ -103,7 +117,7 @@ impl Carousel {
         self.cycles
     }
 
-    /// Whether no object is in the middle of its pass, so that the carousel may be replaced.
+    /// Whether no object is in the middle of its pass, so that the objects may be changed.
     pub const fn between_cycles(&self) -> bool {
         self.at.is_none()
     }

@@ -11,6 +11,10 @@ use crate::packet::Payload;
 use crate::table::{Merged, ObjectKey, Table};
 use crate::{Fti, Packet, Reject, Symbol};
 
+/// Longest that a description is believed without being repeated, in seconds: a day. What says
+/// that it lives for years could otherwise keep the true description out for years.
+const VALID_S_MAX: u64 = 86_400;
+
 /// One group as a box hears it: FDT instances put together, files described, symbols named.
 /// Its memory is bounded whatever arrives.
 #[derive(Clone, Debug, Default)]
@@ -206,7 +210,10 @@ impl Session {
             None => packet.time().map(|time| time.seconds().to_unix(None)),
         };
         let instance = Instance::parse(&bytes).map_err(Reject::Fdt)?;
-        let expires_unix_s = instance.check_time(now_unix_s).map_err(Reject::Fdt)?;
+        let mut expires_unix_s = instance.check_time(now_unix_s).map_err(Reject::Fdt)?;
+        if let Some(now_unix_s) = now_unix_s {
+            expires_unix_s = expires_unix_s.min(now_unix_s.saturating_add(VALID_S_MAX));
+        }
         // The clock of a stranger may refuse his own instance, but not make us forget others.
         if let Some(wall) = wall {
             self.expire(wall);

@@ -160,6 +160,18 @@ fn an_expired_instance_is_refused_by_our_clock_or_by_the_senders() {
 }
 
 #[test]
+fn a_description_for_all_times_is_believed_for_a_day() {
+    let settings = FdtSettings { lifetime_s: 1 << 30, ..FdtSettings::new(1) };
+    let files = vec![File::new("a", 1).unwrap()];
+    let mut sender = AnnounceSession::new(settings, files, WALL).unwrap();
+    let Step::Fdt(datagram) = sender.next(Micros::ZERO, WALL) else { panic!("FDT first") };
+    let mut session = Session::new(None);
+    session.push(HOST, &datagram, Some(WALL)).unwrap();
+    let (_, described) = session.table().by_location("a").unwrap();
+    assert_eq!(described.expires_unix_s, 1_790_000_000 + 86_400);
+}
+
+#[test]
 fn another_session_on_the_group_is_passed_over() {
     let mut session = Session::new(Some(2));
     assert_eq!(label(&mut session, &symbol(5, Some(fti(950)), 0, 0, 100)), "other_session");

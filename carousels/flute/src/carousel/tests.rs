@@ -137,6 +137,27 @@ fn a_restart_goes_on_behind_what_was_sent() {
 }
 
 #[test]
+fn other_objects_are_announced_at_once_under_a_number_never_used() {
+    let mut carousel = carousel([raptorq(10_000, 2, (1_000, 3))].to_vec());
+    let instance = |step: Step| match step {
+        Step::Fdt(datagram) => Packet::parse(&datagram).unwrap().fdt().unwrap().instance,
+        step => panic!("{step:?}"),
+    };
+    let first = instance(carousel.next(Micros::ZERO, START));
+    let before = cycle(&mut carousel);
+    carousel.set_entries([raptorq(10_000, 2, (1_000, 3))].to_vec(), START).unwrap();
+    assert!(instance(carousel.next(Micros::ZERO, START)) > first);
+    let is_repair = |one: &&(u128, Symbol, Datagram)| matches!(one.1, Symbol::Repair { .. });
+    let after = cycle(&mut carousel);
+    let repair: BTreeSet<u64> =
+        before.iter().chain(&after).filter(is_repair).map(|one| one.2.body.start).collect();
+    assert_eq!(repair.len(), 12, "fresh repair symbols in both cycles");
+    let bad = [no_code(1, 10), no_code(1, 10)].to_vec();
+    assert!(carousel.set_entries(bad, START).is_err());
+    assert_eq!(cycle(&mut carousel).len(), 106);
+}
+
+#[test]
 fn what_cannot_be_sent_is_refused() {
     let refused = |entry: Entry| {
         Carousel::new(CarouselSettings::new(1, 1_000), [entry].to_vec(), START).unwrap_err()
