@@ -22,14 +22,25 @@ pub(crate) fn sleep_until(at: Micros) {
     let _ = clock_nanosleep_absolute(SleepClock::Monotonic, &Timespec { tv_sec, tv_nsec });
 }
 
-/// Priority of the sending thread among others, where we may choose: ahead of ordinary programs.
+/// Priority of the sending thread where real time is not to be had: ahead of ordinary programs.
 const NICE: i32 = -15;
 
-/// Asks the kernel to wake this thread to the nanosecond, not to the usual 50 us, and before
-/// ordinary programs. A headend without the right to a priority paces well on an idle machine.
+/// Asks the kernel to wake this thread to the nanosecond, not to the usual 50 us, and before other
+/// programs: at the lowest real-time priority, else ahead of ordinary ones. A headend without the
+/// right to either paces well on an idle machine.
 pub(crate) fn wake_precisely() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
-        tracing::debug!("the sending thread keeps its priority: {error}");
+    use thread_priority::{
+        RealtimeThreadSchedulePolicy, ScheduleParams, ThreadPriority, ThreadSchedulePolicy,
+        set_thread_priority_and_policy, thread_native_id,
+    };
+    let lowest = ThreadPriority::from_posix(ScheduleParams { sched_priority: 1 });
+    let real_time = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    let asked = set_thread_priority_and_policy(thread_native_id(), lowest, real_time);
+    if let Err(error) = asked {
+        tracing::info!("no real-time priority, other programs may delay sending: {error}");
+        if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+            tracing::debug!("the sending thread keeps its priority: {error}");
+        }
     }
     if let Err(error) = rustix::thread::set_current_timer_slack(NonZeroU64::new(1)) {
         tracing::warn!("timer slack stays as it is, pacing will be coarser: {error}");
