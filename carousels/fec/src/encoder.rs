@@ -56,8 +56,9 @@ enum Codec {
 
 impl Encoder {
     /// An encoder that keeps its work space within `memory_bytes`. Besides there are at most 160 KiB
-    /// of rows, and for `rs16` [`crate::RS16_TABLES_BYTES`] once in the process. 7 MiB give `rs16`
-    /// stripes of 256 columns, at which it has nearly its full speed.
+    /// of rows, and for `rs16` [`crate::RS16_TABLES_BYTES`] once in the process. `rs16` is
+    /// the faster the wider its stripes: narrow ones visit every page of a block for a few bytes. The
+    /// largest block takes 33 MiB in one stripe, 12 MiB in three.
     ///
     /// # Errors
     /// When the memory is too small for one stripe, or the scheme is not built in.

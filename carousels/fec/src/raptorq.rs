@@ -121,3 +121,46 @@ pub(crate) fn recover<S: Store>(job: &Job<'_>, store: &mut S) -> Result<(), Code
 fn configuration(geometry: &Geometry) -> ObjectTransmissionInformation {
     ObjectTransmissionInformation::new(0, geometry.symbol_bytes(), 0, 1, 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::convert::Infallible;
+
+    /// A standard receiver that is told the object's parameters and gets our repair symbols alone.
+    #[test]
+    fn repair_symbols_alone_complete_a_standard_decoder() {
+        for (length, symbol_bytes, blocks) in [(1, 1, 1), (10_007, 24, 3), (5_000, 100, 50)] {
+            let geometry = Geometry::raptorq(length, symbol_bytes, blocks).unwrap();
+            let object: Vec<u8> = (0..length).map(|n| ((n * n) >> 3) as u8).collect();
+            let blocks_u8 = u8::try_from(blocks).unwrap();
+            let standard =
+                ObjectTransmissionInformation::new(length, symbol_bytes, blocks_u8, 1, 1);
+            let theirs = raptorq::Encoder::new(&object, standard);
+            let mut decoder = raptorq::Decoder::new(standard);
+            let mut encoder = Encoder::new();
+            for block in 0..blocks {
+                let count = geometry.source_symbols(block);
+                let first = theirs.get_block_encoders()[block as usize].repair_packets(0, 1);
+                let source = |index| {
+                    let range = geometry.stripe(block, index, &(0..usize::from(symbol_bytes)));
+                    Ok::<_, CodecError<Infallible>>(
+                        &object[range.start as usize..range.end as usize],
+                    )
+                };
+                let emit = |index, symbol: &[u8]| {
+                    if index == 0 {
+                        assert_eq!(first[0].data(), symbol);
+                        assert_eq!(first[0].payload_id().encoding_symbol_id(), count);
+                    }
+                    let id = PayloadId::new(block as u8, count + index);
+                    decoder.add_new_packet(EncodingPacket::new(id, symbol.to_vec()));
+                    Ok(())
+                };
+                encoder.encode(&geometry, count, 0..count + 4, source, emit).unwrap();
+            }
+            assert!(decoder.get_result().unwrap() == object, "{length}");
+            assert!(encoder.plans.len() <= 2, "a plan for each length of block");
+        }
+    }
+}

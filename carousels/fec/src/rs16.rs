@@ -18,15 +18,14 @@ use crate::job::Job;
 use crate::scheme::Scheme;
 use crate::stripes::Stripes;
 
-/// Heap bytes per byte column while encoding: K0 symbols in whole chunks of M, and the caller's
-/// stripe where it is too short to be used as it is.
+/// Heap bytes per byte column while encoding: K0 symbols in whole chunks of M. (One stripe of a
+/// symbol that is too short to be used as it is comes on top and is small change.)
 pub(crate) fn encode_bytes_per_column(geometry: &Geometry) -> usize {
     let repair = geometry.repair_symbols(0).max(1);
-    geometry.block_symbols().next_multiple_of(repair) as usize + 1
+    geometry.block_symbols().next_multiple_of(repair) as usize
 }
 
-/// Heap bytes per byte column while decoding: all symbols, to the next power of two. (The stripe
-/// read is one symbol more, which the power of two leaves room for or which is negligible.)
+/// Heap bytes per byte column while decoding: all symbols, to the next power of two.
 pub(crate) fn decode_bytes_per_column(geometry: &Geometry) -> usize {
     (geometry.block_symbols() + geometry.repair_symbols(0)).next_power_of_two() as usize
 }
@@ -148,4 +147,55 @@ fn counts(geometry: &Geometry) -> (usize, usize) {
 
 fn refused<E>(_: reed_solomon_simd::Error) -> CodecError<E> {
     CodecError::Backend { scheme: Scheme::Rs16 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::convert::Infallible;
+    use reed_solomon_simd::engine::NoSimd;
+    use reed_solomon_simd::rate::{HighRateEncoder, RateEncoder};
+
+    /// Repair symbols of the crate's plain engine over whole symbols, padded by hand.
+    fn plain(geometry: &Geometry, object: &[u8]) -> Vec<Vec<u8>> {
+        let (source, repair) = counts(geometry);
+        let bytes = geometry.repair_bytes();
+        let mut encoder = HighRateEncoder::new(source, repair, bytes, NoSimd::new(), None).unwrap();
+        for index in 0..geometry.block_symbols() {
+            let range = geometry.stripe(0, index, &(0..bytes));
+            let mut symbol = object[range.start as usize..range.end as usize].to_vec();
+            symbol.resize(bytes, 0);
+            encoder.add_original_shard(symbol).unwrap();
+        }
+        encoder.encode().unwrap().recovery_iter().map(<[u8]>::to_vec).collect()
+    }
+
+    #[test]
+    fn stripes_and_vector_instructions_make_the_code_of_the_plain_engine() {
+        for (length, symbol_bytes, block_symbols) in
+            [(1, 1, 1), (401 * 7, 401, 7), (299 * 130 - 3, 130, 150), (5_000 * 70, 70, 5_000)]
+        {
+            let geometry =
+                Geometry::new(Scheme::Rs16, length, symbol_bytes, block_symbols).unwrap();
+            let object: Vec<u8> = (0..length).map(|n| ((n * n) >> 3) as u8).collect();
+            let expected = plain(&geometry, &object);
+            let mut encoder = Encoder::new(&geometry, 128).unwrap();
+            for columns in Stripes::new(geometry.repair_bytes(), 128) {
+                let source = |index| {
+                    let range = geometry.stripe(0, index, &columns);
+                    Ok::<_, CodecError<Infallible>>(
+                        &object[range.start as usize..range.end as usize],
+                    )
+                };
+                let all = 0..geometry.repair_symbols(0);
+                let count = geometry.source_symbols(0);
+                encoder
+                    .encode(&geometry, count, all, columns.len(), source, |index, stripe| {
+                        assert_eq!(stripe, &expected[index as usize][columns.clone()]);
+                        Ok(())
+                    })
+                    .unwrap();
+            }
+        }
+    }
 }

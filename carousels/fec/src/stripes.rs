@@ -38,7 +38,8 @@ impl Iterator for Stripes {
     }
 }
 
-/// The widest stripe that keeps `bytes_per_column` within `memory_bytes`.
+/// The stripe that covers `symbol_bytes` in the fewest passes with `bytes_per_column` of work space
+/// within `memory_bytes`, and no wider than that: a narrow rest would cost as much as a whole pass.
 ///
 /// # Errors
 /// When not even the narrowest does.
@@ -57,7 +58,8 @@ pub(crate) fn width_within(
             given_bytes: memory_bytes,
         });
     }
-    Ok(width.min(symbol_bytes.next_multiple_of(STRIPE_ALIGN_BYTES)))
+    let passes = symbol_bytes.div_ceil(width).max(1);
+    Ok(symbol_bytes.div_ceil(passes).max(1).next_multiple_of(STRIPE_ALIGN_BYTES))
 }
 
 #[cfg(test)]
@@ -77,6 +79,7 @@ mod tests {
     fn the_width_is_what_memory_allows() {
         let width = |memory| width_within(Scheme::Rs16, 1_400, 32_768, memory);
         assert_eq!(width(8 << 20), Ok(256));
+        assert_eq!(width(20 << 20), Ok(512), "three passes of 512, not two of 640 and a rest");
         assert_eq!(width(usize::MAX), Ok(1_408));
         assert_eq!(
             width((2 << 20) - 1),
