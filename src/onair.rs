@@ -70,7 +70,7 @@ enum Command {
 }
 
 /// What a thread tells.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Report {
     /// The channel is on air as the programme of this generation says.
     OnAir {
@@ -86,8 +86,14 @@ pub enum Report {
         /// Generation that lacks it.
         generation: u64,
     },
-    /// Every channel has completed as many cycles as asked for; nothing is sent any more.
-    CyclesDone,
+    /// Every channel of a thread has completed as many cycles as asked for; it sends no more.
+    CyclesDone {
+        /// Number of the thread.
+        thread: u64,
+    },
+    /// What a channel sent until it changed or left. To unmap a large image takes milliseconds that
+    /// the sending thread has not.
+    Spent(Box<ChannelProgramme>),
     /// A thread ended by a fault of this program, and its channels are silent.
     Broken,
 }
@@ -99,12 +105,12 @@ struct Driver {
 }
 
 impl Driver {
-    fn start(reports: UnboundedSender<Report>) -> std::io::Result<Self> {
+    fn start(number: u64, reports: UnboundedSender<Report>) -> std::io::Result<Self> {
         let (commands, inbox) = channel();
         let drive = move || {
             let _alarm = Alarm(reports.clone());
             clock::wake_precisely();
-            Loop::new(inbox, reports).run();
+            Loop::new(number, inbox, reports).run();
         };
         let thread = std::thread::Builder::new().name("on-air".to_owned()).spawn(drive)?;
         Ok(Self { commands: Some(commands), thread: Some(thread) })
@@ -140,20 +146,23 @@ impl Drop for Alarm {
 }
 
 struct Loop {
+    number: u64,
     inbox: Receiver<Command>,
     reports: UnboundedSender<Report>,
     channels: HashMap<u64, OnAir>,
     next_id: u64,
     deadlines: BinaryHeap<Reverse<(Micros, u64)>>,
     cycles: Option<u64>,
+    /// The cycles are done: nothing is sent any more, but everything is answered.
+    done: bool,
     batch: Batch,
 }
 
 impl Loop {
-    fn new(inbox: Receiver<Command>, reports: UnboundedSender<Report>) -> Self {
+    fn new(number: u64, inbox: Receiver<Command>, reports: UnboundedSender<Report>) -> Self {
         let (channels, deadlines) = (HashMap::new(), BinaryHeap::new());
-        let (next_id, cycles, batch) = (0, None, Batch::new());
-        Self { inbox, reports, channels, next_id, deadlines, cycles, batch }
+        let (next_id, cycles, done, batch) = (0, None, false, Batch::new());
+        Self { number, inbox, reports, channels, next_id, deadlines, cycles, done, batch }
     }
 
     fn run(mut self) {
@@ -174,7 +183,12 @@ impl Loop {
                     self.cycles = Some(cycles);
                     self.check_cycles();
                 }
-                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Empty) => {
+                    if self.done {
+                        self.settle(now);
+                    }
+                    return true;
+                }
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
@@ -183,6 +197,7 @@ impl Loop {
     /// Gives the channel that is due first its turn; until when to sleep, where none is due.
     fn advance(&mut self, now: Micros) -> Option<Micros> {
         match self.deadlines.peek() {
+            _ if self.done => Some(now.after(SLEEP_MAX)),
             Some(&Reverse((at, id))) if at <= now => {
                 self.deadlines.pop();
                 self.turn(id, now);
@@ -214,27 +229,46 @@ impl Loop {
         }
     }
 
+    /// Changes what waits for the end of a cycle, which will not come any more.
+    fn settle(&mut self, now: Micros) {
+        let changes: Vec<_> =
+            self.channels.iter_mut().map(|(id, on_air)| (*id, on_air.change(now))).collect();
+        for (id, change) in changes {
+            if let Some(turn) = change {
+                self.turned(id, turn, now);
+            }
+        }
+    }
+
     fn by_name(&mut self, name: &str) -> Option<&mut OnAir> {
         self.channels.values_mut().find(|on_air| on_air.name() == name)
     }
 
-    /// Each channel has exactly one deadline in the queue, before and after its turn.
     fn turn(&mut self, id: u64, now: Micros) {
         let Some(on_air) = self.channels.get_mut(&id) else { return };
-        match on_air.turn(now, &mut self.batch) {
+        let turn = on_air.turn(now, &mut self.batch);
+        self.turned(id, turn, now);
+    }
+
+    /// Each channel has exactly one deadline in the queue, before and after its turn.
+    fn turned(&mut self, id: u64, turn: Turn, now: Micros) {
+        match turn {
             Turn::Wait(at) => self.deadlines.push(Reverse((at.min(now.after(ASK_AGAIN)), id))),
             Turn::CycleEnd => {
                 self.deadlines.push(Reverse((now, id)));
                 self.check_cycles();
             }
-            Turn::Replaced { generation } => {
-                let name = on_air.name().to_owned();
+            Turn::Replaced { generation, spent } => {
                 self.deadlines.push(Reverse((now, id)));
-                self.tell_on_air(name, generation);
+                let _ = self.reports.send(Report::Spent(spent));
+                if let Some(name) = self.channels.get(&id).map(|on_air| on_air.name().to_owned()) {
+                    self.tell_on_air(name, generation);
+                }
             }
             Turn::Retired { generation } => {
                 if let Some(gone) = self.channels.remove(&id) {
                     self.tell_retired(gone.name(), generation);
+                    let _ = self.reports.send(Report::Spent(gone.spent()));
                 }
                 self.check_cycles();
             }
@@ -250,12 +284,13 @@ impl Loop {
     }
 
     fn check_cycles(&mut self) {
-        let Some(wanted) = self.cycles else { return };
+        let Some(wanted) = self.cycles.filter(|_| !self.done && !self.channels.is_empty()) else {
+            return;
+        };
         if self.channels.values().all(|on_air| on_air.cycles() >= wanted) {
             // Not one datagram of a further cycle.
-            self.deadlines.clear();
-            self.cycles = None;
-            let _ = self.reports.send(Report::CyclesDone);
+            self.done = true;
+            let _ = self.reports.send(Report::CyclesDone { thread: self.number });
         }
     }
 }

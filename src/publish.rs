@@ -103,7 +103,9 @@ impl Publisher {
     pub fn on_report(&mut self, report: Report) -> Result<Option<Report>, TransmitError> {
         let Some(report) = self.drivers.on_report(report)? else { return Ok(None) };
         let (channel, generation) = match &report {
-            Report::CyclesDone | Report::Broken => return Ok(Some(report)),
+            Report::CyclesDone { .. } | Report::Broken | Report::Spent(_) => {
+                return Ok(Some(report));
+            }
             Report::OnAir { channel, generation } => (channel, *generation),
             Report::Retired { channel, generation } => {
                 self.leaving.remove(channel);

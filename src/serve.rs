@@ -1,5 +1,5 @@
 //! Serving a line-up until somebody says stop. Tokio is here for signals and control alone; the
-//! driver thread sends.
+//! sending threads send.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -162,7 +162,7 @@ impl Headend {
                 }
                 loaded = loaded(&mut self.loading) => self.on_loaded(loaded)?,
                 Some(report) = self.reports.recv() => {
-                    if self.on_report(report)? == Some(Report::CyclesDone) {
+                    if let Some(Report::CyclesDone { .. }) = self.on_report(report)? {
                         break tracing::info!("all cycles are complete");
                     }
                 }
@@ -217,7 +217,7 @@ impl Headend {
             Some(Report::Broken) => {
                 return Err(ServeError::Other("a sending thread failed".to_owned()));
             }
-            Some(Report::CyclesDone) | None => {}
+            Some(Report::CyclesDone { .. } | Report::Spent(_)) | None => {}
         }
         if self.publisher.is_settled() && self.settled != self.publisher.generation() {
             self.settled = self.publisher.generation();

@@ -1,4 +1,5 @@
-//! Sending datagrams: the one file of the headend that knows sockets.
+//! Sending datagrams: the one file of the headend that knows sockets. `socket2` opens them, `nix`
+//! has the option for segmentation, `rustix` has `sendmmsg`; none of the three has all.
 //!
 //! A batch goes to the kernel gathered from where its parts lie, by the best [`TransmitPath`] there
 //! is. Segmentation offload is set on the socket (udp(7) `UDP_SEGMENT`): one write of several
@@ -98,6 +99,8 @@ pub(crate) trait Wire: Send {
 #[derive(Debug)]
 pub(crate) struct Transmitter {
     socket: Socket,
+    /// Name of the channel, for the log.
+    channel: String,
     /// Name of the interface; the routing table decides where `None`.
     interface: Option<String>,
     path: TransmitPath,
@@ -173,7 +176,7 @@ impl Transmitter {
             hint,
         })?;
         let interface = interface.map(|interface| interface.name);
-        Ok(Self { socket, interface, path, segment: 0 })
+        Ok(Self { socket, channel: channel.name.clone(), interface, path, segment: 0 })
     }
 
     /// Whether it was the path that failed: a single datagram goes the same way on each of them,
@@ -229,6 +232,10 @@ impl Wire for Transmitter {
             };
             match (outcome, self.path.fallback()) {
                 (Err(error), Some(fallback)) if self.is_refused(batch, &error) => {
+                    let (channel, now, better) = (&self.channel, fallback.word(), self.path.word());
+                    tracing::info!(
+                        "channel {channel}: transmit path {now}: the system refused {better}: {error}"
+                    );
                     self.set_segment(0)?;
                     self.path = fallback;
                 }

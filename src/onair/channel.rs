@@ -34,6 +34,8 @@ pub(super) enum Turn {
     Replaced {
         /// Its generation.
         generation: u64,
+        /// What was on air before.
+        spent: Box<ChannelProgramme>,
     },
     /// The channel is off the air.
     Retired {
@@ -136,13 +138,11 @@ impl OnAir {
     /// Sends what may be sent at `now`.
     pub(super) fn turn(&mut self, now: Micros, batch: &mut Batch) -> Turn {
         let is_whole = self.refused.is_empty() && self.pending.is_none();
-        if is_whole && self.programme.carousel.between_cycles() {
-            if let Some(generation) = self.retiring {
-                return Turn::Retired { generation };
-            }
-            if let Some(launch) = self.replacement.take() {
-                return self.replace(launch, now);
-            }
+        if is_whole
+            && self.programme.carousel.between_cycles()
+            && let Some(changed) = self.change(now)
+        {
+            return changed;
         }
         if self.pacer.may_send(now) {
             self.metrics.lag(self.pacer.lag(now));
@@ -166,16 +166,34 @@ impl OnAir {
         Turn::Wait(self.pacer.next_at())
     }
 
+    /// Carries out what waited for the end of a cycle.
+    pub(super) fn change(&mut self, now: Micros) -> Option<Turn> {
+        if let Some(generation) = self.retiring {
+            return Some(Turn::Retired { generation });
+        }
+        let launch = self.replacement.take()?;
+        Some(self.replace(launch, now))
+    }
+
+    /// What the channel sent, for others to drop.
+    pub(super) fn spent(self) -> Box<ChannelProgramme> {
+        Box::new(self.programme)
+    }
+
     /// Takes the datagrams that may go at `now` in one system call; the pacer when they are sent.
     fn gather(&mut self, now: Micros, batch: &mut Batch) -> Pacer {
         let overhead = self.programme.channel.group.ip_udp_bytes();
         let (mut pacer, unix_seconds) = (self.pacer, clock::unix_seconds());
         let most = batch_size(&self.programme.channel);
         batch.clear();
-        while batch.len() < most && self.pending.is_none() && pacer.may_send(now) {
-            let refused = self.refused.pop_front().map(Step::Datagram);
-            let next = || self.programme.carousel.next(now, unix_seconds);
-            match refused.unwrap_or_else(next) {
+        while batch.len() < most && pacer.may_send(now) {
+            let step = match self.refused.pop_front() {
+                Some(datagram) => Step::Datagram(datagram),
+                // It stands behind everything that was refused.
+                None if self.pending.is_some() => break,
+                None => self.programme.carousel.next(now, unix_seconds),
+            };
+            match step {
                 Step::Datagram(datagram) => {
                     pacer.sent(now, datagram.bytes() + overhead);
                     batch.push(datagram);
@@ -198,8 +216,9 @@ impl OnAir {
         self.pacer.set_pace(pace(&programme.channel));
         self.pacer.idle_until(now);
         self.metrics.target(programme.channel.bit_rate_bps);
-        (self.programme, self.wire) = (programme, wire);
-        Turn::Replaced { generation }
+        (self.refused, self.pending, self.wire) = (VecDeque::new(), None, wire);
+        let spent = Box::new(std::mem::replace(&mut self.programme, programme));
+        Turn::Replaced { generation, spent }
     }
 
     /// Sends a batch. When the socket has no room, what is left of it waits for the next turn.
@@ -208,7 +227,6 @@ impl OnAir {
         let payloads = &self.programme.payloads;
         let parts: ArrayVec<Parts<'_>, BATCH_MAX> =
             batch.iter().map(|datagram| parts(datagram, payloads)).collect();
-        let path = self.wire.path();
         let mut sent = 0;
         let outcome = loop {
             let Some(rest) = parts.get(sent..).filter(|rest| !rest.is_empty()) else {
@@ -226,9 +244,6 @@ impl OnAir {
             }
         };
         drop(parts);
-        if self.wire.path() != path {
-            self.changed_path();
-        }
         match outcome {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 for datagram in batch.drain(..sent) {
@@ -241,11 +256,6 @@ impl OnAir {
             Ok(()) => self.recovered(),
         }
         true
-    }
-
-    fn changed_path(&self) {
-        let (name, path) = (self.name(), self.wire.path().word());
-        tracing::info!("channel {name}: transmit path {path}: the system refused a better one");
     }
 
     /// Datagrams are lost to the boxes, the next cycle brings them again; the log is told once.

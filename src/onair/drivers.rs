@@ -13,13 +13,20 @@ type Interface = Option<String>;
 /// The threads that send, one for each interface with a channel on air.
 pub struct Drivers {
     reports: UnboundedSender<Report>,
-    threads: HashMap<Interface, Driver>,
+    threads: HashMap<Interface, Thread>,
+    next_number: u64,
     channels: HashMap<String, Told>,
     /// Channels that change their interface: they finish their cycle on the old one first.
     moving: HashMap<String, Launch>,
-    /// Cycles asked for, and threads that have yet to tell [`Report::CyclesDone`].
+    /// Cycles asked for.
     cycles: Option<u64>,
-    awaited: usize,
+}
+
+/// A sending thread, and whether it has told that its cycles are done.
+struct Thread {
+    driver: Driver,
+    number: u64,
+    done: bool,
 }
 
 /// What the thread of a channel was told last.
@@ -33,7 +40,7 @@ impl Drivers {
     /// [`Drivers::on_report`].
     pub fn new(reports: UnboundedSender<Report>) -> Self {
         let (threads, channels, moving) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { reports, threads, channels, moving, cycles: None, awaited: 0 }
+        Self { reports, threads, next_number: 0, channels, moving, cycles: None }
     }
 
     /// Puts a channel on air; one of the same name finishes its cycle first.
@@ -48,7 +55,7 @@ impl Drivers {
             && let Some(thread) = self.threads.get(&old.interface)
         {
             old.generation = generation;
-            thread.tell(Command::Retire { channel: name.clone(), generation });
+            thread.driver.tell(Command::Retire { channel: name.clone(), generation });
             self.moving.insert(name, launch);
             return Ok(());
         }
@@ -57,21 +64,22 @@ impl Drivers {
             self.start(&interface, &launch)?;
         }
         if let Some(thread) = self.threads.get(&interface) {
-            thread.tell(Command::Put(Box::new(launch)));
+            thread.driver.tell(Command::Put(Box::new(launch)));
+            if let Some(cycles) = self.cycles {
+                thread.driver.tell(Command::ReportCycles(cycles));
+            }
         }
         self.channels.insert(name, Told { interface, generation });
         Ok(())
     }
 
     fn start(&mut self, interface: &Interface, launch: &Launch) -> Result<(), TransmitError> {
-        let thread = Driver::start(self.reports.clone()).map_err(TransmitError::Thread)?;
+        let number = self.next_number;
+        let driver = Driver::start(number, self.reports.clone()).map_err(TransmitError::Thread)?;
+        self.next_number += 1;
         let shown = interface.as_deref().unwrap_or("chosen by the routing table");
         tracing::info!("interface {shown}: transmit path {}", launch.wire.path().word());
-        if let Some(cycles) = self.cycles {
-            self.awaited += 1;
-            thread.tell(Command::ReportCycles(cycles));
-        }
-        self.threads.insert(interface.clone(), thread);
+        self.threads.insert(interface.clone(), Thread { driver, number, done: false });
         Ok(())
     }
 
@@ -84,17 +92,17 @@ impl Drivers {
             self.threads.get(&told.interface)
         });
         match thread {
-            Some(thread) => thread.tell(Command::Retire { channel, generation }),
+            Some(thread) => thread.driver.tell(Command::Retire { channel, generation }),
             None => drop(self.reports.send(Report::Retired { channel, generation })),
         }
     }
 
     /// Once every channel of a thread has completed this many cycles it sends no more; when all
-    /// threads have, [`Report::CyclesDone`] comes.
+    /// threads have, [`Report::CyclesDone`] is passed on.
     pub fn report_cycles(&mut self, cycles: u64) {
-        (self.cycles, self.awaited) = (Some(cycles), self.threads.len());
+        self.cycles = Some(cycles);
         for thread in self.threads.values() {
-            thread.tell(Command::ReportCycles(cycles));
+            thread.driver.tell(Command::ReportCycles(cycles));
         }
     }
 
@@ -105,10 +113,15 @@ impl Drivers {
     pub fn on_report(&mut self, report: Report) -> Result<Option<Report>, TransmitError> {
         match report {
             Report::Retired { channel, generation } => self.on_retired(channel, generation),
-            Report::CyclesDone => {
-                self.awaited = self.awaited.saturating_sub(1);
-                Ok((self.awaited == 0).then_some(Report::CyclesDone))
+            Report::CyclesDone { thread: number } => {
+                let told = self.threads.values_mut().find(|thread| thread.number == number);
+                if let Some(told) = told {
+                    told.done = true;
+                }
+                let all = self.threads.values().all(|thread| thread.done);
+                Ok(all.then_some(report))
             }
+            Report::Spent(_) => Ok(None),
             other @ (Report::OnAir { .. } | Report::Broken) => Ok(Some(other)),
         }
     }
@@ -122,14 +135,25 @@ impl Drivers {
         let is_last = |told: &Told| told.generation == generation;
         let is_gone = self.channels.get(&channel).is_some_and(is_last);
         let old = if is_gone { self.channels.remove(&channel) } else { None };
-        if let Some(old) = old {
-            if !self.channels.values().any(|told| told.interface == old.interface) {
-                self.threads.remove(&old.interface);
-            }
-            if let Some(launch) = self.moving.remove(&channel) {
-                return self.put(launch).map(|()| None);
-            }
+        let Some(old) = old else { return Ok(Some(Report::Retired { channel, generation })) };
+        let moves = self.moving.remove(&channel);
+        let moved = moves.map(|launch| self.put(launch)).transpose()?;
+        if !self.channels.values().any(|told| told.interface == old.interface) {
+            self.end(&old.interface);
         }
-        Ok(Some(Report::Retired { channel, generation }))
+        Ok(moved.is_none().then_some(Report::Retired { channel, generation }))
+    }
+
+    /// Ends a thread without channels. It may have been the last whose cycles were waited for.
+    fn end(&mut self, interface: &Interface) {
+        if let Some(Thread { number: thread, .. }) = self.threads.remove(interface)
+            && self.cycles.is_some()
+            && !self.threads.is_empty()
+        {
+            let _ = self.reports.send(Report::CyclesDone { thread });
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,13 +72,18 @@ fn channel(name: &str, bit_rate_bps: u64) -> Channel {
     }
 }
 
-fn programme(name: &str, bit_rate_bps: u64, slices: u64) -> ChannelProgramme {
+pub(super) fn programme(name: &str, bit_rate_bps: u64, slices: u64) -> ChannelProgramme {
+    paused(name, bit_rate_bps, slices, Micros::ZERO)
+}
+
+/// The same with a pause behind each cycle.
+fn paused(name: &str, bit_rate_bps: u64, slices: u64, pause: Micros) -> ChannelProgramme {
     let bytes = vec![7; (slices * u64::from(SLICE_BYTES)) as usize];
     let content =
         Content::Stored(Slices::new(bytes.len() as u64, SLICE_BYTES.try_into().unwrap()).unwrap());
     let name_on_wire = Name::new("image").unwrap();
     let entry = Entry::new(name_on_wire, ObjectType::GENERIC, Precoding::NONE, None, content);
-    let carousel = Carousel::new(vec![entry.unwrap()], bit_rate_bps, 28, Micros::ZERO);
+    let carousel = Carousel::new(vec![entry.unwrap()], bit_rate_bps, 28, pause);
     let payloads = vec![Payload::Text(bytes.into())];
     ChannelProgramme { channel: channel(name, bit_rate_bps), carousel, payloads, digests: vec![] }
 }
@@ -87,16 +92,15 @@ fn programme(name: &str, bit_rate_bps: u64, slices: u64) -> ChannelProgramme {
 struct Bench {
     on_air: Loop,
     now: Arc<AtomicU64>,
-    // The loop would end without them.
-    _tell: Sender<Command>,
-    _reports: UnboundedReceiver<Report>,
+    tell: Sender<Command>,
+    reports: UnboundedReceiver<Report>,
 }
 
 impl Bench {
     fn new() -> Self {
         let ((tell, inbox), (told, reports)) = (std::sync::mpsc::channel(), unbounded_channel());
         let now = Arc::default();
-        Self { on_air: Loop::new(inbox, told), now, _tell: tell, _reports: reports }
+        Self { on_air: Loop::new(0, inbox, told), now, tell, reports }
     }
 
     fn put(&mut self, programme: ChannelProgramme, full_each: u64) -> Record {
@@ -105,8 +109,25 @@ impl Bench {
         let recorder =
             Recorder { now, record: Arc::clone(&record), full_each, calls: Cell::new(0) };
         let launch = Launch { programme, wire: Box::new(recorder), generation: 1 };
-        self.on_air.put(launch, Micros::ZERO);
+        self.tell(Command::Put(Box::new(launch)));
         record
+    }
+
+    fn tell(&mut self, command: Command) {
+        self.tell.send(command).unwrap();
+        self.on_air.obey(Micros::ZERO);
+    }
+
+    /// What was told until now, in short.
+    fn told(&mut self) -> Vec<String> {
+        let reports = std::iter::from_fn(|| self.reports.try_recv().ok());
+        let short = reports.filter_map(|report| match report {
+            Report::OnAir { generation, .. } => Some(format!("on air {generation}")),
+            Report::Retired { generation, .. } => Some(format!("retired {generation}")),
+            Report::CyclesDone { .. } => Some("done".to_owned()),
+            Report::Spent(_) | Report::Broken => None,
+        });
+        short.collect()
     }
 
     /// Runs until `end`; each sleep ends later than asked for by what `late` says.
@@ -214,6 +235,40 @@ fn a_socket_without_room_loses_and_repeats_nothing() {
     }
 }
 
+#[test]
+fn the_last_batch_of_the_last_cycle_is_sent_though_the_socket_was_full() {
+    let mut bench = Bench::new();
+    let record = bench.put(programme("refused", 1_000_000_000, 10), 7);
+    bench.tell(Command::ReportCycles(1));
+    bench.run(Micros::from_millis(100), |_| Micros::ZERO);
+    assert_eq!(taken(&record).len(), 10);
+    assert_eq!(bench.told(), ["on air 1", "done"]);
+}
+
+#[test]
+fn a_pause_does_not_overtake_what_the_socket_refused() {
+    let mut bench = Bench::new();
+    let programme = paused("refused", 1_000_000_000, 10, Micros::from_millis(400));
+    let record = bench.put(programme, 7);
+    bench.run(Micros::from_millis(300), |_| Micros::ZERO);
+    let sent = taken(&record);
+    assert!(sent.len() == 10 && sent[9].0 < 10_000, "{sent:?}");
+}
+
+#[test]
+fn a_thread_whose_cycles_are_done_sends_no_more_and_still_answers() {
+    let mut bench = Bench::new();
+    let record = bench.put(programme("a", 100_000_000, 10), 0);
+    bench.tell(Command::ReportCycles(1));
+    bench.run(Micros::from_millis(100), |_| Micros::ZERO);
+    assert_eq!(taken(&record).len(), 10);
+    let record = bench.put(programme("a", 100_000_000, 20), 0);
+    bench.run(Micros::from_millis(100), |_| Micros::ZERO);
+    bench.tell(Command::Retire { channel: "a".to_owned(), generation: 3 });
+    assert_eq!(bench.told(), ["on air 1", "done", "on air 1", "retired 3"]);
+    assert_eq!(taken(&record), []);
+}
+
 /// Fails as only a fault of the program can.
 struct Faulty;
 
@@ -234,12 +289,31 @@ impl Wire for Faulty {
 #[test]
 fn a_thread_that_fails_is_told() {
     let (told, mut reports) = unbounded_channel();
-    let driver = Driver::start(told).unwrap();
+    let driver = Driver::start(0, told).unwrap();
     let programme = programme("faulty", 1_000_000, 20);
     let launch = Launch { programme, wire: Box::new(Faulty), generation: 1 };
     driver.tell(Command::Put(Box::new(launch)));
     assert!(matches!(reports.blocking_recv(), Some(Report::OnAir { .. })));
-    assert_eq!(reports.blocking_recv(), Some(Report::Broken));
+    assert!(matches!(reports.blocking_recv(), Some(Report::Broken)));
+}
+
+/// A socket, and how many datagrams it took.
+struct Counted(Transmitter, Arc<AtomicU64>);
+
+impl Wire for Counted {
+    fn send(&mut self, batch: &[Parts<'_>]) -> io::Result<usize> {
+        let sent = self.0.send(batch)?;
+        self.1.fetch_add(sent as u64, Ordering::Relaxed);
+        Ok(sent)
+    }
+
+    fn path(&self) -> TransmitPath {
+        self.0.path()
+    }
+
+    fn interface(&self) -> Option<&str> {
+        self.0.interface()
+    }
 }
 
 #[test]
@@ -247,7 +321,10 @@ fn sending_allocates_nothing_whatever_the_path() {
     for path in [TransmitPath::Gso, TransmitPath::Sendmmsg, TransmitPath::Send] {
         let mut bench = Bench::new();
         let programme = programme("lean", 1_000_000_000, 10_000);
-        bench.on_air.put(Launch::new(programme, 1, path).unwrap(), Micros::ZERO);
+        let sent = Arc::new(AtomicU64::new(0));
+        let socket = Transmitter::open(&programme.channel, path).unwrap();
+        let wire = Box::new(Counted(socket, Arc::clone(&sent)));
+        bench.on_air.put(Launch { programme, wire, generation: 1 }, Micros::ZERO);
         let mut run = |from, to| {
             let mut now = Micros::from_millis(from);
             while now < Micros::from_millis(to) {
@@ -255,7 +332,9 @@ fn sending_allocates_nothing_whatever_the_path() {
             }
         };
         run(0, 20);
+        sent.store(0, Ordering::Relaxed);
         let allocations = allocation_counter::measure(|| run(20, 30));
         assert_eq!(allocations.count_total, 0, "{path:?}");
+        assert!(sent.load(Ordering::Relaxed) > 500, "{path:?}");
     }
 }
