@@ -7,7 +7,7 @@ use stbcast_object::Micros;
 
 use crate::fetch::Outputs;
 use crate::gather::Gather;
-use crate::{Area, Boot, Fetch, Input, Output, Storage};
+use crate::{Area, Boot, Fetch, Input, Output, Storage, limits};
 
 /// What [`Fetch`] and [`Boot`] have in common.
 pub trait Session<P> {
@@ -91,12 +91,8 @@ where
     S: Session<Range<usize>>,
     T: Storage,
 {
-    Driver::<T, PARTS_MAX>::run(session, storage, inputs, datagrams, shell)
+    Driver::<T, { limits::WRITE_PARTS_MAX }>::run(session, storage, inputs, datagrams, shell)
 }
-
-/// Parts of one gathered write. The larger a write, the larger the pieces in which a file system
-/// takes memory for it; half of what Linux takes in one call keeps the stack small.
-const PARTS_MAX: usize = 512;
 
 /// A storage at work for a session.
 struct Driver<'a, T: Storage, const PARTS: usize> {
@@ -250,7 +246,7 @@ fn copy<T: Storage>(
 ) -> Result<(), T::Error> {
     let mut buffer = Vec::new();
     while length > 0 {
-        let piece = length.min(crate::limits::READ_BACK_BYTES);
+        let piece = length.min(limits::READ_BACK_BYTES);
         buffer.clear();
         storage.read(from, from_offset, piece, &mut buffer)?;
         storage.write(to, to_offset, &buffer)?;

@@ -56,5 +56,9 @@ pub const LISTED_OBJECTS_MAX: usize = 256;
 /// Senders `listen` keeps apart per object.
 pub const LISTED_SENDERS_MAX: usize = 8;
 
+/// Parts of one gathered write. The larger a write, the larger the pieces in which a file system
+/// takes memory for it; half of what Linux takes in one call keeps the stack small.
+pub const WRITE_PARTS_MAX: usize = 512;
+
 /// Bytes of the object read back at a time to verify it.
 pub const READ_BACK_BYTES: u64 = 64 * 1024;

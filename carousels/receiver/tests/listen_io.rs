@@ -127,12 +127,15 @@ fn request(group: Group) -> ListenRequest {
     ListenRequest { interface, span: Micros::from_secs(60), ..ListenRequest::new(group) }
 }
 
-/// Sets the stop flag once something was heard.
-struct StopAfterOne(ListenRequest);
+/// Sets the stop flag once something was heard; keeps the times of the ticks.
+struct StopWhenHeard(ListenRequest, Vec<Micros>);
 
-impl Observer for StopAfterOne {
-    fn tick(&mut self, _: &Moment) {
-        self.0.stop.store(true, Ordering::Relaxed);
+impl Observer for StopWhenHeard {
+    fn tick(&mut self, moment: &Moment) {
+        self.1.push(moment.at);
+        if moment.stats.datagrams > 0 {
+            self.0.stop.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -141,8 +144,25 @@ fn stopped_early_it_tells_what_it_has() {
     let group = free_group();
     let _air = Air::objects(group, &objects());
     let request = request(group);
-    let summary = listen(&request, &mut StopAfterOne(request.clone())).unwrap();
-    assert_eq!((summary.datagrams, summary.objects.len()), (1, 1));
+    let summary = listen(&request, &mut StopWhenHeard(request.clone(), Vec::new())).unwrap();
+    assert!(summary.datagrams > 0 && !summary.objects.is_empty());
+    assert!(summary.seconds < 60.0);
+}
+
+#[test]
+fn ticks_come_ten_times_a_second_however_little_or_much_is_heard() {
+    for objects in [&objects()[..], &[]] {
+        let group = free_group();
+        let _air = Air::objects(group, objects);
+        let request = ListenRequest { span: Micros::from_millis(450), ..request(group) };
+        // Nobody stops it.
+        let mut observer = StopWhenHeard(self::request(group), Vec::new());
+        assert_eq!(listen(&request, &mut observer).is_ok(), !objects.is_empty());
+        let ticks = observer.1;
+        assert!((1..=5).contains(&ticks.len()), "{ticks:?}");
+        let apart = |two: &[Micros]| two[1].since(two[0]) >= Micros::from_millis(100);
+        assert!(ticks.windows(2).all(apart), "{ticks:?}");
+    }
 }
 
 #[test]

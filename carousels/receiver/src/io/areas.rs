@@ -190,13 +190,10 @@ fn hash(mut file: File, hasher: &mut Sha256) -> io::Result<u64> {
     }
 }
 
-/// Parts of one system call; Linux takes 1,024.
-const PARTS_MAX: usize = 512;
-
 /// Writes parts one behind the other straight from where they lie.
 fn write_all_parts(file: &File, mut offset: u64, parts: &[&[u8]]) -> io::Result<()> {
-    for parts in parts.chunks(PARTS_MAX) {
-        let mut slices: ArrayVec<IoSlice<'_>, PARTS_MAX> =
+    for parts in parts.chunks(limits::WRITE_PARTS_MAX) {
+        let mut slices: ArrayVec<IoSlice<'_>, { limits::WRITE_PARTS_MAX }> =
             parts.iter().map(|part| IoSlice::new(part)).collect();
         let mut slices = slices.as_mut_slice();
         // Leaves the empty ones out: writing nothing says nothing about success.

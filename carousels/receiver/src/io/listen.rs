@@ -11,6 +11,7 @@ use stbcast_infocast::Name;
 use stbcast_object::{Group, Micros};
 
 use super::record::Recorder;
+use super::run::Ticker;
 use super::summary::rejected;
 use super::{
     Batch, Clock, Datagram, Interface, IoError, Moment, Observer, ReceiveFigures, Receiver, Trouble,
@@ -115,6 +116,12 @@ pub fn listen(
     let clock = Clock::start();
     let mut census = Census::default();
     let mut batch = Batch::default();
+    let mut ticker = Ticker::default();
+    let mut tick = |census: &Census| {
+        if let Some(at) = ticker.tick(clock.now()) {
+            observer.tick(&Moment { at, stats: *census.stats(), ..Moment::default() });
+        }
+    };
     let stopped = || request.stop.load(Ordering::Relaxed);
     while clock.now() < span && !stopped() {
         let heard = receiver.recv(&mut batch, &clock);
@@ -129,8 +136,9 @@ pub fn listen(
             if let Some(recorder) = &mut recorder {
                 recorder.add(clock.wall_at(at), from, group, datagram)?;
             }
-            observer.tick(&Moment { at, stats: *census.stats(), ..Moment::default() });
+            tick(&census);
         }
+        tick(&census);
     }
     recorder.map_or(Ok(()), Recorder::finish)?;
     let mut receive = ReceiveFigures::default();

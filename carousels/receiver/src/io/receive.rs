@@ -6,6 +6,9 @@
 //! hands a header of `recvmmsg` back to the kernel with as little room for control messages as
 //! the last message there needed, so the size of the datagrams would be lost behind one that came
 //! alone. Where the kernel joins nothing, `recvmmsg` takes the datagrams, many in one call.
+//!
+//! A message whose control messages were cut counts as one datagram without a stamp. One that held
+//! more bytes than a packet may have is refused as too long by whoever reads it.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
@@ -28,6 +31,8 @@ use super::{Clock, Interface};
 
 mod join;
 
+pub use join::{JoinError, ReceiveBuffer};
+
 /// How long [`Receiver::recv`] waits. Time-outs and the stop flag are looked at this often.
 pub const WAIT: Duration = Duration::from_millis(100);
 
@@ -49,6 +54,8 @@ pub struct Receiver {
     nap: Nap,
     /// Before the next call.
     sleep: Duration,
+    /// An error behind messages that were taken, told by the next call.
+    held: Option<Errno>,
     calls: u64,
     drops: Drops,
 }
@@ -61,27 +68,6 @@ pub enum ReceivePath {
     Gro,
     /// One by one, many in one system call.
     Recvmmsg,
-}
-
-/// What the system grants for datagrams that wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReceiveBuffer {
-    /// Bytes asked for.
-    pub asked: usize,
-    /// Bytes granted.
-    pub granted: usize,
-}
-
-/// Why a group was not joined.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot join {group}: {doing}: {error}")]
-pub struct JoinError {
-    /// The group.
-    pub group: Group,
-    /// The step that failed.
-    pub doing: &'static str,
-    /// The system's reason.
-    pub error: io::Error,
 }
 
 impl Receiver {
@@ -126,6 +112,7 @@ impl Receiver {
             headers: (!gro).then(headers),
             nap: Nap::new(buffer.kernel_bytes()),
             sleep: Duration::ZERO,
+            held: None,
             calls: 0,
             drops: Drops::default(),
         }
@@ -136,9 +123,13 @@ impl Receiver {
     /// so that they can gather.
     ///
     /// # Errors
-    /// When the socket fails for another reason than silence or a signal.
+    /// When the socket fails for another reason than silence or a signal. What was taken before
+    /// that comes first.
     pub fn recv(&mut self, batch: &mut Batch, clock: &Clock) -> io::Result<()> {
         batch.clear();
+        if let Some(errno) = self.held.take() {
+            return Err(errno.into());
+        }
         let sleep = std::mem::take(&mut self.sleep);
         if !sleep.is_zero() {
             std::thread::sleep(sleep);
@@ -165,9 +156,18 @@ impl Receiver {
         } else {
             self.take_joined(batch, patience)
         };
+        Ok(self.settle(batch, taken)?)
+    }
+
+    /// What a failed call means for a batch that it left as it was.
+    fn settle(&mut self, batch: &Batch, taken: nix::Result<bool>) -> nix::Result<bool> {
         match taken {
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(true),
-            other => Ok(other?),
+            Err(errno) if !batch.is_empty() => {
+                self.held = Some(errno);
+                Ok(false)
+            }
+            other => other,
         }
     }
 
@@ -183,7 +183,7 @@ impl Receiver {
             let mut room = [IoSliceMut::new(room)];
             let control = Some(self.control.as_mut_slice());
             let received = recvmsg(self.socket.as_raw_fd(), &mut room, control, flags)?;
-            let message = message(&received, start, &mut self.drops)?;
+            let (message, _) = message(&received, start, &mut self.drops);
             batch.push(message);
             if patience == Patience::ForOne {
                 // It had to be waited for: what follows gathers while the box sleeps.
@@ -206,16 +206,14 @@ impl Receiver {
         let mut slots: [[IoSliceMut<'_>; 1]; SLOTS] =
             std::array::from_fn(|_| [IoSliceMut::new(chunks.next().unwrap_or_default())]);
         let received = recvmmsg(self.socket.as_raw_fd(), known, slots.iter_mut(), flags, None)?;
-        let mut cut = false;
+        let mut any_cut = false;
         for (slot, received) in received.enumerate() {
-            let start = slot * SLOT_BYTES;
-            messages.push(message(&received, start, &mut self.drops).unwrap_or_else(|_| {
-                cut = true;
-                Message::new(sender(&received), start, received.bytes)
-            }));
+            let (message, cut) = message(&received, slot * SLOT_BYTES, &mut self.drops);
+            messages.push(message);
+            any_cut |= cut;
         }
         let emptied = messages.len() < SLOTS;
-        if cut {
+        if any_cut {
             // The first drop makes control messages longer than they ever were; see above.
             *known = headers();
         }
@@ -284,14 +282,16 @@ fn headers() -> MultiHeaders<SockaddrStorage> {
     MultiHeaders::preallocate(SLOTS, Some(control()))
 }
 
-/// What is known of a message that was received at `start` of the batch's buffer.
+/// What is known of a message that was received at `start` of the batch's buffer, and whether
+/// its control messages were cut.
 fn message(
     received: &RecvMsg<'_, '_, SockaddrStorage>,
     start: usize,
     drops: &mut Drops,
-) -> nix::Result<Message> {
+) -> (Message, bool) {
     let mut message = Message::new(sender(received), start, received.bytes);
-    for control in received.cmsgs()? {
+    let Ok(controls) = received.cmsgs() else { return (message, true) };
+    for control in controls {
         match control {
             ControlMessageOwned::ScmTimestampns(stamp) => message.stamp = Some(stamp.into()),
             ControlMessageOwned::RxqOvfl(counter) => drops.note(counter),
@@ -301,25 +301,13 @@ fn message(
             _ => {}
         }
     }
-    Ok(message)
+    (message, false)
 }
 
 fn sender(received: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<SocketAddr> {
     let address = received.address.as_ref()?;
     let v4 = address.as_sockaddr_in().map(|v4| SocketAddrV4::from(*v4).into());
     v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into()))
-}
-
-impl ReceiveBuffer {
-    /// Whether less was granted than asked for.
-    pub const fn is_short(&self) -> bool {
-        self.granted < self.asked
-    }
-
-    /// The same as the kernel counts it: twice, the other half is for its own records (socket(7)).
-    const fn kernel_bytes(&self) -> u64 {
-        2 * self.granted as u64
-    }
 }
 
 #[cfg(test)]

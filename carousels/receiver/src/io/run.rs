@@ -35,7 +35,8 @@ pub trait Observer {
     fn event(&mut self, moment: &Moment, event: &Event) {
         let _ = (moment, event);
     }
-    /// Comes about ten times a second, whether anything moved or not.
+    /// Comes about ten times a second, whether anything moved or not; later where one operation of
+    /// the storage takes longer.
     fn tick(&mut self, moment: &Moment) {
         let _ = moment;
     }
@@ -107,7 +108,8 @@ impl Watched for Boot<Range<usize>> {
 pub struct RunOptions<'a> {
     /// Where to listen; the system decides, when `None`.
     pub interface: Option<&'a Interface>,
-    /// Ends the run when it becomes true, within [`super::WAIT`].
+    /// Ends the run when it becomes true: within [`super::WAIT`], or when the storage is done with
+    /// what it was asked for last. An object whose last slice has come is finished first.
     pub stop: &'a AtomicBool,
 }
 
@@ -143,14 +145,7 @@ pub fn run<S: Watched, T: Storage<Error: Display>>(
             interrupted = true;
             break;
         }
-        let now = shell.ears.clock.now();
-        if now >= wake_at {
-            shell.wake(session, &mut storage, now);
-        } else {
-            shell.ears.recv(&mut batch, shell.observer);
-            shell.hear(session, &mut storage, &batch);
-        }
-        shell.tick(session);
+        shell.turn(session, &mut storage, &mut batch, wake_at);
     }
     shell.ears.leave();
     let moment = moment(session, shell.ears.clock.now());
@@ -172,12 +167,19 @@ type Next<'n, 'i> = &'n mut dyn FnMut(
 struct Shell<'a> {
     observer: &'a mut dyn Observer,
     ears: Ears<'a>,
+    stop: &'a AtomicBool,
+    ticker: Ticker,
     decoder: ChannelDecoder,
     /// The channel whose trailers the decoder has learned.
     decoded: Option<Group>,
     /// What a session was told last: time does not run backwards.
     told_at: Micros,
-    ticked_at: Micros,
+    /// Until when everything that arrived has been handed in. A session is woken by this, not by
+    /// the clock: what waits in the socket is no silence, however long the box was busy.
+    heard_until: Micros,
+    /// How long after the session asked for it the channel was joined: storage may have been slow
+    /// in between. Its time-outs begin that much later.
+    joined_late: Micros,
 }
 
 impl<'a> Shell<'a> {
@@ -185,32 +187,54 @@ impl<'a> Shell<'a> {
         Self {
             observer,
             ears: Ears::new(options.interface),
+            stop: options.stop,
+            ticker: Ticker::default(),
             decoder: ChannelDecoder::default(),
             decoded: None,
             told_at: Micros::ZERO,
-            ticked_at: Micros::ZERO,
+            heard_until: Micros::ZERO,
+            joined_late: Micros::ZERO,
         }
     }
 
-    fn wake<S, T>(&mut self, session: &mut S, storage: &mut T, now: Micros)
+    /// Wakes the session, which wants that at `wake_at`, or hears what there is.
+    fn turn<S, T>(&mut self, session: &mut S, storage: &mut T, batch: &mut Batch, wake_at: Micros)
     where
         S: Watched,
         T: Storage<Error: Display>,
     {
-        self.told_at = now;
-        let mut wake = Some((now, Input::Wake));
-        self.step(session, storage, &[], &mut |_, _| wake.take());
+        if self.heard_until >= wake_at.after(self.joined_late) {
+            self.told_at = self.heard_until;
+            let mut wake = Some((self.told_at, Input::Wake));
+            self.step(session, storage, &[], &mut |_, _| wake.take());
+        } else {
+            let before = self.ears.clock.now();
+            self.ears.recv(batch, self.observer);
+            self.hear(session, storage, batch);
+            // Behind datagrams more may wait: the time is that of the last one.
+            let until = if batch.is_empty() { before } else { self.told_at };
+            self.heard_until = until.max(self.told_at);
+        }
+        self.tick(session);
     }
 
-    /// Hands the datagrams of a batch in, and stops where the session leaves the channel.
+    /// Hands the datagrams of a batch in, and stops where the session leaves the channel or the
+    /// run is to end.
     fn hear<S, T>(&mut self, session: &mut S, storage: &mut T, batch: &Batch)
     where
         S: Watched,
         T: Storage<Error: Display>,
     {
         let mut datagrams = batch.datagrams().peekable();
-        while datagrams.peek().is_some() {
+        let (stop, clock) = (self.stop, self.ears.clock);
+        let stopped = || stop.load(Ordering::Relaxed);
+        while datagrams.peek().is_some() && !stopped() {
+            let (ticker, mut begun) = (self.ticker, false);
             let halt = self.step(session, storage, batch.bytes(), &mut |decoder, told_at| {
+                if begun && (stopped() || ticker.is_due(clock.now())) {
+                    return None;
+                }
+                begun = true;
                 let Datagram { from, at, range } = datagrams.next()?;
                 *told_at = at.max(*told_at);
                 let start = range.start;
@@ -224,6 +248,7 @@ impl<'a> Shell<'a> {
             if halt == Halt::Moved || session.is_over() {
                 return;
             }
+            self.tick(session);
         }
     }
 
@@ -239,7 +264,7 @@ impl<'a> Shell<'a> {
         S: Watched,
         T: Storage<Error: Display>,
     {
-        let Self { observer, ears, decoder, decoded, told_at, .. } = self;
+        let Self { observer, ears, decoder, decoded, told_at, joined_late, .. } = self;
         let halt = Cell::new(Halt::Exhausted);
         let (mut events, mut joined) = (Vec::new(), None);
         let inputs = std::iter::from_fn(|| match halt.get() {
@@ -249,7 +274,7 @@ impl<'a> Shell<'a> {
         let shell = &mut |output| match output {
             Output::Join { group, source } => {
                 ears.join(group, source, *observer);
-                joined = Some((group, source));
+                joined = Some((group, source, ears.clock.now()));
                 halt.set(Halt::Moved);
             }
             Output::Leave { .. } => {
@@ -269,8 +294,11 @@ impl<'a> Shell<'a> {
         if let Err(error) = stored {
             observer.trouble(&Trouble::Storage(error.to_string()));
         }
-        if let Some((group, source)) = joined.filter(|(group, _)| *decoded != Some(*group)) {
-            (*decoder, *decoded) = (ChannelDecoder::new(source), Some(group));
+        if let Some((group, source, joined_at)) = joined {
+            *joined_late = joined_at.since(*told_at);
+            if *decoded != Some(group) {
+                (*decoder, *decoded) = (ChannelDecoder::new(source), Some(group));
+            }
         }
         if !events.is_empty() {
             let moment = moment(session, *told_at);
@@ -280,11 +308,30 @@ impl<'a> Shell<'a> {
     }
 
     fn tick<S: Watched>(&mut self, session: &S) {
-        let now = self.ears.clock.now();
-        if now >= self.ticked_at.after(TICK) {
-            self.ticked_at = now;
+        if let Some(now) = self.ticker.tick(self.ears.clock.now()) {
             self.observer.tick(&moment(session, now));
         }
+    }
+}
+
+/// When the next progress tick is due.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ticker {
+    ticked_at: Micros,
+}
+
+impl Ticker {
+    const fn is_due(self, now: Micros) -> bool {
+        now.0 >= self.ticked_at.after(TICK).0
+    }
+
+    /// Takes note of a tick that is due at `now`, and gives its time.
+    pub(super) fn tick(&mut self, now: Micros) -> Option<Micros> {
+        let due = self.is_due(now);
+        if due {
+            self.ticked_at = now;
+        }
+        due.then_some(now)
     }
 }
 
@@ -298,3 +345,6 @@ enum Halt {
     /// A channel was left or joined: what else arrived on the old one is for nobody.
     Moved,
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,12 +6,44 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use stbcast_object::Group;
 
-use super::ReceiveBuffer;
 use crate::io::Interface;
 
 /// Bytes of receive buffer asked for: a quarter of a second at 100 Mbit/s, with the system's
 /// overhead for each datagram.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+
+/// What the system grants for datagrams that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiveBuffer {
+    /// Bytes asked for.
+    pub asked: usize,
+    /// Bytes granted.
+    pub granted: usize,
+}
+
+/// Why a group was not joined.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot join {group}: {doing}: {error}")]
+pub struct JoinError {
+    /// The group.
+    pub group: Group,
+    /// The step that failed.
+    pub doing: &'static str,
+    /// The system's reason.
+    pub error: io::Error,
+}
+
+impl ReceiveBuffer {
+    /// Whether less was granted than asked for.
+    pub const fn is_short(&self) -> bool {
+        self.granted < self.asked
+    }
+
+    /// The same as the kernel counts it: twice, the other half is for its own records (socket(7)).
+    pub(super) const fn kernel_bytes(&self) -> u64 {
+        2 * self.granted as u64
+    }
+}
 
 pub(super) fn open(group: Group) -> io::Result<Socket> {
     let domain = Domain::for_address(group.socket_addr());

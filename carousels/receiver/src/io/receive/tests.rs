@@ -129,6 +129,54 @@ fn a_datagram_that_is_too_long_is_seen_to_be_among_others() {
 }
 
 #[test]
+fn a_message_whose_control_messages_are_cut_is_one_datagram_and_ends_nothing() {
+    for path in PATHS {
+        let (mut receiver, sender) = pair(path);
+        for (length, segment_bytes) in [(300, 0), (12_100, 1_000), (200, 0)] {
+            segment(&sender, segment_bytes);
+            sender.send(&numbered(length)).unwrap();
+        }
+        receiver.control = cmsg_space!(u8);
+        receiver.headers = receiver
+            .headers
+            .is_some()
+            .then(|| MultiHeaders::preallocate(SLOTS, Some(receiver.control.clone())));
+        let taken = take(&mut receiver, if path == ReceivePath::Gro { 3 } else { 15 });
+        assert!(taken.iter().all(|(from, _, _)| *from == sender.local_addr().unwrap()));
+        let lengths: Vec<_> = bytes(taken).iter().map(Vec::len).collect();
+        match path {
+            ReceivePath::Gro => {
+                assert_eq!(lengths, [300, 12_100, 200]);
+                let rejected = ChannelDecoder::default()
+                    .decode(sender.local_addr().unwrap().ip(), &numbered(12_100));
+                assert_eq!(rejected.unwrap_err().label(), "oversized");
+            }
+            ReceivePath::Recvmmsg => {
+                let joined = [[1_000; 12].as_slice(), &[100]].concat();
+                assert_eq!(lengths, [&[300], joined.as_slice(), &[200]].concat());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_taken_before_an_error_comes_before_it() {
+    for path in PATHS {
+        let (mut receiver, sender) = pair(path);
+        let (mut batch, clock) = (Batch::default(), Clock::start());
+        sender.send(b"first").unwrap();
+        receiver.recv(&mut batch, &clock).unwrap();
+        assert_eq!(receiver.settle(&batch, Err(Errno::ENETDOWN)), Ok(false));
+        assert_eq!(batch.len(), 1);
+        sender.send(b"second").unwrap();
+        let error = receiver.recv(&mut batch, &clock).unwrap_err();
+        assert_eq!((error.raw_os_error(), batch.len()), (Some(Errno::ENETDOWN as i32), 0));
+        assert_eq!(receiver.settle(&batch, Err(Errno::ENETDOWN)), Err(Errno::ENETDOWN));
+        assert_eq!(bytes(take(&mut receiver, 1)), [b"second"]);
+    }
+}
+
+#[test]
 fn what_the_kernel_drops_is_counted() {
     for path in PATHS {
         let (mut receiver, sender) = pair(path);

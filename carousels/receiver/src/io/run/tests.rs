@@ -1,0 +1,238 @@
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use stbcast_infocast::{Header, Name, ObjectType, Precoding};
+
+use super::super::Clock;
+use super::*;
+use crate::{Area, FetchError, FetchOptions, MemoryStorage, Role, Target};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Longer than any time-out here.
+const STALL: Duration = Duration::from_secs(20);
+const SLICES: u32 = 100;
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+/// What the observer saw.
+#[derive(Default)]
+struct Log {
+    events: Vec<Event>,
+    ticks: usize,
+}
+
+impl Observer for Log {
+    fn event(&mut self, _: &Moment, event: &Event) {
+        self.events.push(event.clone());
+    }
+    fn tick(&mut self, _: &Moment) {
+        self.ticks += 1;
+    }
+}
+
+/// Memory that takes a while for each write, and may end the run with the first.
+struct Slow<'a> {
+    memory: MemoryStorage,
+    takes: Duration,
+    ends: Option<&'a AtomicBool>,
+}
+
+impl Default for Slow<'_> {
+    fn default() -> Self {
+        Self { memory: MemoryStorage::default(), takes: Duration::ZERO, ends: None }
+    }
+}
+
+impl Storage for Slow<'_> {
+    type Error = <MemoryStorage as Storage>::Error;
+
+    fn begin(&mut self, role: Role, version: Option<&str>) -> Result<(), Self::Error> {
+        self.memory.begin(role, version)
+    }
+    fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), Self::Error> {
+        std::thread::sleep(self.takes);
+        if let Some(stop) = self.ends {
+            stop.store(true, Ordering::Relaxed);
+        }
+        self.memory.write(area, offset, bytes)
+    }
+    fn read(
+        &mut self,
+        area: Area,
+        offset: u64,
+        length: u64,
+        into: &mut Vec<u8>,
+    ) -> Result<(), Self::Error> {
+        self.memory.read(area, offset, length, into)
+    }
+    fn sync(&mut self, length: u64) -> Result<(), Self::Error> {
+        self.memory.sync(length)
+    }
+    fn commit(&mut self) -> Result<(), Self::Error> {
+        self.memory.commit()
+    }
+}
+
+/// A channel no other test uses, and its sender.
+struct Channel {
+    group: Group,
+    sender: UdpSocket,
+    loopback: Interface,
+}
+
+impl Channel {
+    fn new() -> Self {
+        let sender = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = sender.local_addr().unwrap().port();
+        let [high, low] = port.to_be_bytes();
+        let group = Group::new([239, 253, high, low].into(), port).unwrap();
+        sender.set_multicast_ttl_v4(0).unwrap();
+        let route = socket2::SockRef::from(&sender);
+        route.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+        sender.connect(group.socket_addr()).unwrap();
+        Self { group, sender, loopback: Interface::resolve("127.0.0.1").unwrap() }
+    }
+
+    fn send(&self, name: &str, numbers: impl IntoIterator<Item = u32>) {
+        for number in numbers {
+            let header = Header {
+                object_type: ObjectType::GENERIC,
+                precoding: Precoding::NONE,
+                number,
+                total: SLICES,
+                name: Name::new(name).unwrap(),
+            };
+            let mut datagram = header.encode().to_vec();
+            datagram.extend_from_slice(&[number as u8; 1_000]);
+            self.sender.send(&datagram).unwrap();
+        }
+    }
+
+    fn session(&self, options: FetchOptions) -> Fetch<Range<usize>> {
+        Fetch::new(Target { group: self.group, name: Name::new("image").unwrap() }, options)
+    }
+
+    fn options<'a>(&'a self, stop: &'a AtomicBool) -> RunOptions<'a> {
+        RunOptions { interface: Some(&self.loopback), stop }
+    }
+}
+
+fn once(timeout: Micros) -> FetchOptions {
+    FetchOptions { timeout, attempts: 1, ..FetchOptions::default() }
+}
+
+/// One turn of the loop; whether another one follows.
+fn turn(
+    shell: &mut Shell<'_>,
+    session: &mut Fetch<Range<usize>>,
+    storage: &mut Slow<'_>,
+    batch: &mut Batch,
+) -> bool {
+    match session.wake_at() {
+        Some(wake_at) if !session.is_over() => {
+            shell.turn(session, storage, batch, wake_at);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// The machine stood still for a while.
+fn stall(shell: &mut Shell<'_>) {
+    shell.ears.clock = Clock::began_before(STALL + Duration::from(shell.ears.clock.now()));
+}
+
+#[test]
+fn a_channel_whose_datagrams_wait_is_not_silent_however_long_the_box_was_busy() {
+    let (channel, mut log, mut batch) = (Channel::new(), Log::default(), Batch::default());
+    let mut session = channel.session(once(Micros::from_secs(5)));
+    let (mut storage, began) = (Slow::default(), Instant::now());
+    let mut shell = Shell::new(channel.options(&NEVER), &mut log);
+    turn(&mut shell, &mut session, &mut storage, &mut batch);
+    // Slices that came before a gap are believed when they were seen behind it, too.
+    for numbers in [1..=30, 31..=60, 61..=SLICES, 1..=SLICES] {
+        channel.send("image", numbers);
+        stall(&mut shell);
+        let seen = session.stats().datagrams;
+        while session.stats().datagrams == seen
+            && turn(&mut shell, &mut session, &mut storage, &mut batch)
+        {
+            assert!(began.elapsed() < DEADLINE, "{:?}", session.progress());
+        }
+    }
+    while turn(&mut shell, &mut session, &mut storage, &mut batch) {}
+    assert!(matches!(log.events.last(), Some(Event::Complete { .. })), "{:?}", log.events);
+}
+
+#[test]
+fn a_channel_is_silent_from_when_it_was_joined_and_not_from_when_that_was_asked_for() {
+    let (channel, mut log, mut batch) = (Channel::new(), Log::default(), Batch::default());
+    let mut session = channel.session(once(Micros::from_secs(5)));
+    let mut storage = Slow::default();
+    let mut shell = Shell::new(channel.options(&NEVER), &mut log);
+    // Storage takes its time between the two.
+    stall(&mut shell);
+    turn(&mut shell, &mut session, &mut storage, &mut batch);
+    // The network, too: nothing comes yet.
+    turn(&mut shell, &mut session, &mut storage, &mut batch);
+    assert!(batch.is_empty());
+    channel.send("image", 1..=SLICES);
+    while turn(&mut shell, &mut session, &mut storage, &mut batch) {}
+    assert!(matches!(log.events.last(), Some(Event::Complete { .. })), "{:?}", log.events);
+}
+
+#[test]
+fn a_channel_that_is_never_silent_but_carries_something_else_is_given_up() {
+    let (channel, mut log, mut batch) = (Channel::new(), Log::default(), Batch::default());
+    let options = FetchOptions { absent_timeouts: 2, ..once(Micros::from_millis(50)) };
+    let mut session = channel.session(options);
+    let (mut storage, began) = (Slow::default(), Instant::now());
+    let mut shell = Shell::new(channel.options(&NEVER), &mut log);
+    while turn(&mut shell, &mut session, &mut storage, &mut batch) {
+        assert!(began.elapsed() < DEADLINE, "{:?}", session.stats());
+        channel.send("other", 1..=2);
+    }
+    let absent = Event::Failed(FetchError::Absent { span: Micros::from_millis(100) });
+    assert_eq!(log.events, [absent]);
+}
+
+#[test]
+fn a_silent_channel_is_given_up_after_every_attempt() {
+    let (channel, mut log) = (Channel::new(), Log::default());
+    let options = FetchOptions { attempts: 2, ..once(Micros::from_millis(50)) };
+    let mut session = channel.session(options);
+    let summary = run(&mut session, &mut Slow::default(), channel.options(&NEVER), &mut log);
+    let silent = FetchError::Silent { attempts: 2, timeout: Micros::from_millis(50) };
+    let attempts = [1, 2].map(|attempt| Event::AttemptFailed { attempt });
+    assert_eq!(log.events, [&attempts[..], &[Event::Failed(silent)]].concat());
+    assert!(summary.moment.at >= Micros::from_millis(100) && !summary.interrupted);
+}
+
+/// Hears a batch of slices in an order in which each is written by itself.
+fn hear_scattered(storage: &mut Slow<'_>, stop: &AtomicBool, log: &mut Log) -> Progress {
+    let (channel, mut batch) = (Channel::new(), Batch::default());
+    let mut session = channel.session(once(Micros::from_secs(60)));
+    let mut shell = Shell::new(channel.options(stop), log);
+    turn(&mut shell, &mut session, storage, &mut batch);
+    channel.send("image", (30..60).rev());
+    turn(&mut shell, &mut session, storage, &mut batch);
+    assert_eq!(batch.len(), 30, "they came together");
+    session.progress()
+}
+
+#[test]
+fn the_stop_flag_counts_between_the_datagrams_of_a_batch() {
+    let (stop, mut log) = (AtomicBool::new(false), Log::default());
+    let mut storage = Slow { ends: Some(&stop), ..Slow::default() };
+    let progress = hear_scattered(&mut storage, &stop, &mut log);
+    assert!(stop.load(Ordering::Relaxed), "something was written");
+    assert!(progress.held < 10, "{progress:?}");
+}
+
+#[test]
+fn ticks_come_between_the_datagrams_of_a_batch() {
+    let mut log = Log::default();
+    let mut storage = Slow { takes: Duration::from_millis(15), ..Slow::default() };
+    let progress = hear_scattered(&mut storage, &NEVER, &mut log);
+    assert_eq!(progress.held, 30);
+    assert!(log.ticks >= 3, "{} ticks in 450 ms", log.ticks);
+}
