@@ -90,12 +90,12 @@ pub(crate) fn again(task: &str) -> Command {
     command
 }
 
-/// The priority our headend's sending thread takes, for everything that is started: neither the raw
-/// pair nor a peer is to wait where ours does not.
+/// The priority our headend's sending thread takes where real time is not to be had, for everything
+/// that is started: neither the raw pair nor a peer is to wait behind other programs.
 fn equal_priority() -> String {
     const NICE: i32 = -15;
     match rustix::process::setpriority_process(None, NICE) {
-        Ok(()) => format!("all processes at nice {NICE}"),
+        Ok(()) => format!("all at nice {NICE}, our sending thread at its real-time priority"),
         Err(error) => format!("priorities as they are ({error})"),
     }
 }

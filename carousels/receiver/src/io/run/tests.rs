@@ -5,7 +5,7 @@ use stbcast_infocast::{Header, Name, ObjectType, Precoding};
 
 use super::super::Clock;
 use super::*;
-use crate::{Area, Event, Fetch, FetchError, FetchOptions, MemoryStorage, Role, Target};
+use crate::{Area, Event, Fetch, FetchError, FetchOptions, MemoryStorage, Progress, Role, Target};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Longer than any time-out here.
