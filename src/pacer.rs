@@ -45,9 +45,18 @@ pub struct Pace {
 impl Pace {
     /// Time the largest datagram takes.
     pub fn datagram_span(&self) -> Micros {
-        let mut one = Meter::new(self.bit_rate_bps.clamp(1, RATE_MAX), 0);
+        Micros(self.datagram_nanos().div_ceil(NANOS))
+    }
+
+    /// The same in nanoseconds, at least 1.
+    fn datagram_nanos(&self) -> u64 {
+        let mut one = Meter::new(self.rate(), 0);
         one.add(self.datagram_bytes_max);
-        Micros(one.at().div_ceil(NANOS))
+        one.at().max(1)
+    }
+
+    fn rate(&self) -> u64 {
+        self.bit_rate_bps.clamp(1, RATE_MAX)
     }
 }
 
@@ -122,14 +131,12 @@ const fn nanos(at: Micros) -> u64 {
 impl Pacer {
     /// A pacer whose first datagram is due at `start`.
     pub fn new(pace: Pace, start: Micros) -> Self {
-        let rate = pace.bit_rate_bps.clamp(1, RATE_MAX);
+        let rate = pace.rate();
         let fast = u128::from(rate) * u128::from(CATCH_UP.0) / u128::from(CATCH_UP.1);
         let fast = u64::try_from(fast).unwrap_or(RATE_MAX).clamp(1, RATE_MAX);
         let at = nanos(start);
         let burst = nanos(pace.burst);
-        let mut one = Meter::new(rate, 0);
-        one.add(pace.datagram_bytes_max);
-        let largest = one.at().max(1);
+        let largest = pace.datagram_nanos();
         let hold = largest.saturating_mul((burst / largest).saturating_sub(1));
         let batch = Batch { at: Micros::NEVER, spent: 0, governed: 0 };
         let (schedule, governor) = (Meter::new(rate, at), Meter::new(fast, at));
