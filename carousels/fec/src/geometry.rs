@@ -71,6 +71,14 @@ pub enum GeometryError {
         /// Symbols per block as given.
         block_symbols: u32,
     },
+    /// A block as coded would be longer than the object.
+    #[error("blocks of {block_symbols} symbols in an object of {symbols} are not legal")]
+    LongBlock {
+        /// Symbols per block as given.
+        block_symbols: u32,
+        /// Source symbols of the object.
+        symbols: u32,
+    },
     /// More blocks than a box keeps count of, or than the scheme can number.
     #[error("{blocks} blocks of {scheme} are too many: at most {max}")]
     TooManyBlocks {
@@ -95,7 +103,7 @@ pub enum GeometryError {
 
 impl Geometry {
     /// The geometry that a header or a plan states. `block_symbols` is K0, symbols in each block as
-    /// coded; for RaptorQ the most in any block.
+    /// coded, and never more than the object has; for RaptorQ the most in any block.
     ///
     /// # Errors
     /// When a number is zero or beyond its bound; memory is never touched.
@@ -108,6 +116,9 @@ impl Geometry {
         let symbols = count_symbols(length, symbol_bytes)?;
         if block_symbols == 0 || block_symbols > scheme.block_symbols_max() {
             return Err(GeometryError::BlockSymbols { scheme, block_symbols });
+        }
+        if block_symbols > symbols {
+            return Err(GeometryError::LongBlock { block_symbols, symbols });
         }
         let blocks = symbols.div_ceil(block_symbols);
         if scheme == Scheme::Raptorq {
@@ -273,7 +284,7 @@ impl Geometry {
     }
 }
 
-fn count_symbols(length: u64, symbol_bytes: u16) -> Result<u32, GeometryError> {
+pub(crate) fn count_symbols(length: u64, symbol_bytes: u16) -> Result<u32, GeometryError> {
     if length == 0 {
         return Err(GeometryError::Empty);
     }

@@ -15,10 +15,10 @@ pub struct RepairId {
 /// FEC Payload ID as numbers; `rs8` and `rs16` write 32 + 32 bits, RaptorQ 8 + 24.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PayloadId {
-    /// SBN.
-    pub source_block: u32,
-    /// ESI: below K a source symbol, from K (for `rs8` and `rs16` K0) repair.
-    pub encoding_symbol: u32,
+    /// Source Block Number (SBN).
+    pub block: u32,
+    /// Encoding Symbol ID (ESI): below K a source symbol, from K (for `rs8` and `rs16` K0) repair.
+    pub symbol: u32,
 }
 
 /// What a payload id stands for.
@@ -68,17 +68,15 @@ impl Geometry {
             return None;
         }
         Some(PayloadId {
-            source_block: repair.block,
-            encoding_symbol: self.first_repair(repair.block) + repair.index,
+            block: repair.block,
+            symbol: self.first_repair(repair.block) + repair.index,
         })
     }
 
     /// What source symbol `symbol` is called where it is sent in FLUTE; `None` past the end.
     pub const fn source_payload_id(&self, symbol: u32) -> Option<PayloadId> {
         match self.place(symbol) {
-            Some(place) => {
-                Some(PayloadId { source_block: place.block, encoding_symbol: place.index })
-            }
+            Some(place) => Some(PayloadId { block: place.block, symbol: place.index }),
             None => None,
         }
     }
@@ -88,7 +86,7 @@ impl Geometry {
     /// # Errors
     /// When the object has no such block or symbol.
     pub const fn identify(&self, id: PayloadId) -> Result<SymbolId, IdError> {
-        let PayloadId { source_block, encoding_symbol } = id;
+        let PayloadId { block: source_block, symbol: encoding_symbol } = id;
         if source_block >= self.blocks() {
             return Err(IdError::Block { source_block, blocks: self.blocks() });
         }
@@ -138,7 +136,7 @@ mod tests {
     fn repair_ids_begin_behind_the_virtual_symbols() {
         // 23 symbols in blocks of 8, 8 and 7.
         let geometry = Geometry::new(Scheme::Rs8, 23 * 10, 10, 8).unwrap();
-        let id = |block, symbol| PayloadId { source_block: block, encoding_symbol: symbol };
+        let id = |block, symbol| PayloadId { block, symbol };
         assert_eq!(geometry.identify(id(2, 6)), Ok(SymbolId::Source(20)));
         assert_eq!(
             geometry.identify(id(2, 7)),

@@ -1,7 +1,7 @@
 //! From an operator's choice to a geometry.
 
-use crate::geometry::{Geometry, GeometryError};
-use crate::scheme::{Choice, RS16_SMALL_BLOCK_SYMBOLS_MAX, Scheme};
+use crate::geometry::{Geometry, GeometryError, count_symbols};
+use crate::scheme::{Choice, RAPTORQ_SENT_BLOCK_SYMBOLS_MAX, RS16_SMALL_BLOCK_SYMBOLS_MAX, Scheme};
 
 /// Most symbols that a slice is cut into. Smaller symbols would be mostly headers. Ours.
 pub const SYMBOLS_PER_SLICE_MAX: u16 = 8;
@@ -46,7 +46,7 @@ impl Geometry {
             Choice::Rs8 => rs8(),
             Choice::Rs16 => rs16(),
             Choice::Rs16Small => of(Scheme::Rs16, RS16_SMALL_BLOCK_SYMBOLS_MAX),
-            Choice::Raptorq => of(Scheme::Raptorq, Scheme::Raptorq.block_symbols_max()),
+            Choice::Raptorq => of(Scheme::Raptorq, RAPTORQ_SENT_BLOCK_SYMBOLS_MAX),
         }
     }
 
@@ -56,9 +56,9 @@ impl Geometry {
         symbol_bytes: u16,
         block_symbols_max: u32,
     ) -> Result<Self, GeometryError> {
-        let widest = Self::new(scheme, length, symbol_bytes, block_symbols_max)?;
-        let block_symbols = widest.symbols().div_ceil(widest.blocks());
-        Self::new(scheme, length, symbol_bytes, block_symbols)
+        let symbols = count_symbols(length, symbol_bytes)?;
+        let blocks = symbols.div_ceil(block_symbols_max);
+        Self::new(scheme, length, symbol_bytes, symbols.div_ceil(blocks))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::decoder::Store;
 use crate::error::CodecError;
 use crate::geometry::Geometry;
 use crate::job::Job;
-use crate::scheme::{RAPTORQ_OVERHEAD, Scheme};
+use crate::scheme::{RAPTORQ_OVERHEAD, RAPTORQ_SENT_BLOCK_SYMBOLS_MAX, Scheme};
 
 /// Repair symbols beyond those missing that a decoding takes in: each makes failure 256 times
 /// rarer, so more of them are only memory.
@@ -26,15 +26,21 @@ const EXTRA_MAX: usize = RAPTORQ_OVERHEAD as usize + 7;
 /// Heap bytes of a block at the encoder: the block twice, its intermediate symbols, and a plan of
 /// about 5 KiB a symbol (5 MiB at K = 1,024).
 pub(crate) fn encode_bytes(geometry: &Geometry) -> usize {
-    let symbols = geometry.block_symbols() as usize + 64;
-    symbols * (4 * geometry.repair_bytes() + 8 * 1_024)
+    heap_bytes(geometry, 8)
 }
 
 /// Heap bytes of a block at the decoder: packets, intermediate symbols and result, and matrices of
 /// up to 3 KiB a symbol.
 pub(crate) fn decode_bytes(geometry: &Geometry) -> usize {
-    let symbols = geometry.block_symbols() as usize + 64;
-    symbols * (4 * geometry.repair_bytes() + 3 * 1_024)
+    heap_bytes(geometry, 3)
+}
+
+/// Four symbols and `per_1024` KiB for each symbol of a block. That holds in blocks as we send them;
+/// the matrices of longer ones may grow with the square.
+fn heap_bytes(geometry: &Geometry, per_1024: usize) -> usize {
+    let symbols = geometry.block_symbols() as usize;
+    let matrix_bytes = per_1024 * symbols.max(RAPTORQ_SENT_BLOCK_SYMBOLS_MAX as usize);
+    (symbols + 64).saturating_mul(4 * geometry.repair_bytes() + matrix_bytes)
 }
 
 /// Makes repair symbols; keeps a plan for each of the two lengths of block there can be.

@@ -20,6 +20,10 @@ pub const RAPTORQ_ENCODING_ID: u8 = 6;
 /// memory of the smallest boxes.
 pub const RS16_SMALL_BLOCK_SYMBOLS_MAX: u32 = 6_144;
 
+/// Largest RaptorQ block that we send, in symbols: what decodes in 16 MiB. A header may ask for
+/// more, and a box refuses that by its memory.
+pub const RAPTORQ_SENT_BLOCK_SYMBOLS_MAX: u32 = 1_024;
+
 /// Bytes of static tables that `rs16` builds once in a process, at its first use: 8 MiB of products
 /// and about 0.5 MiB of logarithms. They come on top of the memory a caller allows.
 pub const RS16_TABLES_BYTES: usize = (8 << 20) + (1 << 19);
@@ -41,13 +45,13 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// Largest K, in symbols, that we send or accept: rs8 200 of 255, rs16 3/4 of its favourite
-    /// 32,768, RaptorQ what decodes in 16 MiB.
+    /// Largest K, in symbols, that is legal: rs8 200 of 255, rs16 3/4 of its favourite 32,768,
+    /// RaptorQ what RFC 6330 §5.1.2 has.
     pub const fn block_symbols_max(self) -> u32 {
         match self {
             Self::Rs8 => 200,
             Self::Rs16 => 24_576,
-            Self::Raptorq => 1_024,
+            Self::Raptorq => 56_403,
         }
     }
 

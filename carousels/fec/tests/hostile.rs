@@ -82,7 +82,7 @@ proptest! {
         let _ = (geometry.place(block), geometry.symbol(block, index), geometry.bytes(block));
         let _ = geometry.stripe(block, index, &(a as usize..b as usize));
         prop_assert!(geometry.still_needed(block, index, other) <= geometry.block_symbols() + 1);
-        let id = PayloadId { source_block: block, encoding_symbol: index };
+        let id = PayloadId { block, symbol: index };
         match geometry.identify(id) {
             Ok(SymbolId::Source(symbol)) => {
                 prop_assert_eq!(geometry.source_payload_id(symbol), Some(id));
@@ -122,12 +122,13 @@ fn absurd_numbers_are_refused_by_name() {
     assert!(matches!(new((1 << 24) + 1, 1, 200), E::TooManySymbols { .. }));
     assert_eq!(new(1_000, 10, 0), E::BlockSymbols { scheme: Scheme::Rs8, block_symbols: 0 });
     assert_eq!(new(1_000, 10, 201), E::BlockSymbols { scheme: Scheme::Rs8, block_symbols: 201 });
+    assert_eq!(new(1_000, 10, 101), E::LongBlock { block_symbols: 101, symbols: 100 });
     assert!(matches!(new(1 << 24, 1, 1), E::TooManyBlocks { max: BLOCKS_MAX, .. }));
     let raptorq = |length, blocks| Geometry::raptorq(length, 10, blocks).unwrap_err();
     assert!(matches!(raptorq(50, 6), E::TooManyBlocks { max: 5, .. }));
     assert!(matches!(raptorq(50, 0), E::TooManyBlocks { .. }));
     assert!(matches!(raptorq(1 << 20, 256), E::TooManyBlocks { max: 255, .. }));
-    assert!(matches!(raptorq(1 << 20, 2), E::BlockSymbols { block_symbols: 52_429, .. }));
+    assert!(matches!(raptorq(1 << 20, 1), E::BlockSymbols { block_symbols: 104_858, .. }));
 }
 
 /// Peak heap of setting up and decoding, in the worst of the geometries a header can ask for.
@@ -193,11 +194,15 @@ fn questions_to_the_encoder_that_make_no_sense_are_refused() {
 
 #[test]
 fn too_little_memory_is_refused_before_any_is_taken() {
-    let geometry = Geometry::new(Scheme::Rs16, 32 << 20, 1_400, 24_576).unwrap();
+    let geometry = Geometry::new(Scheme::Rs16, 24_576 * 1_400, 1_400, 24_576).unwrap();
     let needed_bytes = 2 << 20;
     let error = Decoder::new(geometry, needed_bytes - 1).err();
     let given_bytes = needed_bytes - 1;
     assert_eq!(error, Some(SetupError::Memory { scheme: Scheme::Rs16, needed_bytes, given_bytes }));
     assert_eq!(Decoder::new(geometry, needed_bytes).unwrap().passes(), 22);
     assert_eq!(Decoder::new(geometry, 8 << 20).unwrap().passes(), 6);
+    // The longest block that RFC 6330 has is legal to ask for, and asks too much.
+    let longest = Geometry::raptorq(56_403 * 1_400, 1_400, 1).unwrap();
+    let refused = Decoder::new(longest, 1 << 30).err();
+    assert!(matches!(refused, Some(SetupError::Memory { .. })), "{refused:?}");
 }

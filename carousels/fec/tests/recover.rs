@@ -5,7 +5,9 @@ mod common;
 
 use common::{Dice, Memory, object, recover, repair, with_least_memory};
 use proptest::prelude::*;
-use stbcast_fec::{CodecError, Decoder, Encoder, Geometry, RepairId, Scheme};
+use stbcast_fec::{
+    CodecError, Decoder, Encoder, Geometry, RAPTORQ_SENT_BLOCK_SYMBOLS_MAX, RepairId, Scheme,
+};
 
 /// Repair symbols of RaptorQ that the tests have made: it has no end of them.
 const RAPTORQ_MADE: u32 = 48;
@@ -28,7 +30,7 @@ prop_compose! {
     ) -> Case {
         let whole = u64::from(symbols) * u64::from(symbol_bytes);
         let length = whole - u64::from(last % symbol_bytes);
-        let geometry = Geometry::new(scheme, length, symbol_bytes, block_symbols).unwrap();
+        let geometry = Geometry::new(scheme, length, symbol_bytes, block_symbols.min(symbols)).unwrap();
         Case { geometry, more_memory, seed }
     }
 }
@@ -79,10 +81,12 @@ proptest! {
 /// The largest block there is, in each scheme, with the most that can be missing, in little memory.
 #[test]
 fn the_largest_blocks_recover_from_the_most_that_can_be_missing() {
-    for (scheme, symbol_bytes, memory) in
-        [(Scheme::Rs8, 1_428, 16_384), (Scheme::Rs16, 66, 2 << 20), (Scheme::Raptorq, 66, 16 << 20)]
-    {
-        let block_symbols = scheme.block_symbols_max();
+    for (scheme, most_symbols, symbol_bytes, memory) in [
+        (Scheme::Rs8, u32::MAX, 1_428, 16_384),
+        (Scheme::Rs16, u32::MAX, 66, 2 << 20),
+        (Scheme::Raptorq, RAPTORQ_SENT_BLOCK_SYMBOLS_MAX, 66, 16 << 20),
+    ] {
+        let block_symbols = scheme.block_symbols_max().min(most_symbols);
         let length = u64::from(block_symbols) * u64::from(symbol_bytes) - 1;
         let geometry = Geometry::new(scheme, length, symbol_bytes, block_symbols).unwrap();
         let whole = object(length);

@@ -39,7 +39,7 @@ fn text(
     writeln!(text, "blocks {}", geometry.blocks()).unwrap();
     for (id, symbol) in made {
         let wire = geometry.payload_id(id).unwrap();
-        write!(text, "repair {} {} ", wire.source_block, wire.encoding_symbol).unwrap();
+        write!(text, "repair {} {} ", wire.block, wire.symbol).unwrap();
         symbol.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
         text.push('\n');
     }

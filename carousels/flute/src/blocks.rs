@@ -2,7 +2,9 @@
 
 use core::ops::Range;
 
-use crate::{Code, Fti, Scheme};
+use stbcast_fec::{PayloadId, RepairId, SymbolId};
+
+use crate::{Fti, Scheme};
 
 /// A symbol by its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,15 +21,6 @@ pub enum Symbol {
         /// Number among the block's repair symbols, from 0.
         index: u32,
     },
-}
-
-/// FEC Payload ID: which symbol a datagram carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PayloadId {
-    /// Source Block Number.
-    pub block: u32,
-    /// Encoding Symbol ID.
-    pub symbol: u32,
 }
 
 /// Why a payload id names no symbol of the object.
@@ -68,38 +61,36 @@ impl Fti {
 
     /// Source blocks of the object.
     pub fn blocks(&self) -> u32 {
-        match self.scheme() {
-            Scheme::RaptorQ { source_blocks, .. } => u32::from(source_blocks),
-            Scheme::NoCode { block_symbols } | Scheme::Companion { block_symbols, .. } => {
-                self.symbols().checked_div_ceil(block_symbols)
+        match (self.geometry(), self.scheme()) {
+            (Some(geometry), _) => geometry.blocks(),
+            (None, Scheme::NoCode { block_symbols }) => {
+                self.symbols().div_ceil(block_symbols.max(1))
             }
+            (None, _) => 1,
         }
     }
 
     /// Source symbols that block `block` has of its own; 0 past the end. A companion's short
     /// blocks are coded as K0 all the same.
     pub fn block_symbols(&self, block: u32) -> u32 {
-        let (symbols, blocks) = (self.symbols(), self.blocks());
-        if block >= blocks {
-            return 0;
+        if let Some(geometry) = self.geometry() {
+            return geometry.source_symbols(block);
         }
-        // RFC 5052 §9.1 and our i mod B agree on the numbers: the first blocks have one more.
-        symbols / blocks + u32::from(block < symbols % blocks)
+        // RFC 5052 §9.1: the first blocks have one more.
+        let (symbols, blocks) = (self.symbols(), self.blocks());
+        if block >= blocks { 0 } else { symbols / blocks + u32::from(block < symbols % blocks) }
     }
 
     /// Object index of source symbol `symbol` of block `block`, where there is one.
     pub fn source_index(&self, block: u32, symbol: u32) -> Option<u32> {
+        if let Some(geometry) = self.geometry() {
+            return geometry.symbol(block, symbol);
+        }
         if symbol >= self.block_symbols(block) {
             return None;
         }
-        let (symbols, blocks) = (self.symbols(), self.blocks());
-        match self.scheme() {
-            Scheme::Companion { .. } => symbol.checked_mul(blocks)?.checked_add(block),
-            Scheme::NoCode { .. } | Scheme::RaptorQ { .. } => {
-                let (small, longer) = (symbols / blocks, symbols % blocks);
-                block.checked_mul(small)?.checked_add(block.min(longer))?.checked_add(symbol)
-            }
-        }
+        let (small, longer) = (self.symbols() / self.blocks(), self.symbols() % self.blocks());
+        block.checked_mul(small)?.checked_add(block.min(longer))?.checked_add(symbol)
     }
 
     /// The bytes of the object that source symbol `index` covers; empty past the end.
@@ -111,21 +102,14 @@ impl Fti {
 
     /// Bytes of a repair symbol: those of a source symbol, with `rs16` the next even number,
     /// because GF(2^16) takes bytes in pairs.
-    pub const fn repair_bytes(&self) -> usize {
-        let bytes = self.symbol_bytes().get() as usize;
-        match self.scheme() {
-            Scheme::Companion { code: Code::Rs16, .. } => bytes.next_multiple_of(2),
-            _ => bytes,
-        }
+    pub fn repair_bytes(&self) -> usize {
+        let own = usize::from(self.symbol_bytes().get());
+        self.geometry().map_or(own, |geometry| geometry.repair_bytes())
     }
 
-    /// The payload id of repair symbol `index` of block `block`.
-    pub fn repair_id(&self, block: u32, index: u32) -> PayloadId {
-        let first = match self.scheme() {
-            Scheme::Companion { block_symbols, .. } => block_symbols,
-            Scheme::NoCode { .. } | Scheme::RaptorQ { .. } => self.block_symbols(block),
-        };
-        PayloadId { block, symbol: first.saturating_add(index) }
+    /// The payload id of repair symbol `index` of block `block`; `None` where there is none.
+    pub fn repair_id(&self, block: u32, index: u32) -> Option<PayloadId> {
+        self.geometry()?.payload_id(RepairId { block, index })
     }
 
     /// What a datagram with `id` and `bytes` of symbol carries.
@@ -133,51 +117,44 @@ impl Fti {
     /// # Errors
     /// When there is no such symbol, or it has another length.
     pub fn symbol(&self, id: PayloadId, bytes: usize) -> Result<Symbol, SymbolError> {
+        let found = self.named(id)?;
+        let whole = self.repair_bytes();
+        let expected = match found {
+            Symbol::Repair { .. } => whole,
+            Symbol::Source { index } => {
+                let range = self.source_range(index);
+                usize::try_from(range.end - range.start).unwrap_or(usize::MAX)
+            }
+        };
+        // The last source symbol is sent short or filled up with zeros; both are seen.
+        let exact = bytes == expected || bytes == whole;
+        exact.then_some(found).ok_or(SymbolError::Bytes { bytes, expected })
+    }
+
+    fn named(&self, id: PayloadId) -> Result<Symbol, SymbolError> {
         let PayloadId { block, symbol } = id;
         if block >= self.blocks() {
             return Err(SymbolError::Block { block, blocks: self.blocks() });
         }
-        let illegal = SymbolError::Symbol { block, symbol };
-        let own = self.block_symbols(block);
-        let whole = self.repair_bytes();
-        let (found, shortest) = match self.scheme() {
-            Scheme::Companion { code, block_symbols } => {
-                let index = symbol.checked_sub(block_symbols).ok_or(illegal)?;
-                if index >= code.repair_symbols(block_symbols) {
-                    return Err(illegal);
-                }
-                (Symbol::Repair { block, index }, whole)
+        let companion = matches!(self.scheme(), Scheme::Companion { .. });
+        let found = match self.geometry().map(|geometry| geometry.identify(id)) {
+            Some(Ok(SymbolId::Repair(RepairId { block, index }))) => {
+                Some(Symbol::Repair { block, index })
             }
-            Scheme::RaptorQ { .. } if symbol >= own => {
-                (Symbol::Repair { block, index: symbol - own }, whole)
-            }
-            Scheme::NoCode { .. } | Scheme::RaptorQ { .. } => {
-                let index = self.source_index(block, symbol).ok_or(illegal)?;
-                let range = self.source_range(index);
-                let short = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-                (Symbol::Source { index }, short)
-            }
+            // The channel itself sends those.
+            Some(Ok(SymbolId::Source(_))) if companion => None,
+            Some(Ok(SymbolId::Source(index))) => Some(Symbol::Source { index }),
+            Some(Err(_)) => None,
+            None => self.source_index(block, symbol).map(|index| Symbol::Source { index }),
         };
-        // The last source symbol is sent short or filled up with zeros; both are seen.
-        let exact = bytes == shortest || bytes == whole;
-        exact.then_some(found).ok_or(SymbolError::Bytes { bytes, expected: shortest })
-    }
-}
-
-/// `div_ceil` that answers 0 where the divisor is 0.
-trait CheckedDivCeil {
-    fn checked_div_ceil(self, divisor: Self) -> Self;
-}
-
-impl CheckedDivCeil for u32 {
-    fn checked_div_ceil(self, divisor: Self) -> Self {
-        if divisor == 0 { 0 } else { self.div_ceil(divisor) }
+        found.ok_or(SymbolError::Symbol { block, symbol })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Code;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -200,8 +177,9 @@ mod tests {
         assert_eq!(fti.blocks(), 8);
         assert_eq!((fti.block_symbols(1), fti.block_symbols(2)), (188, 187));
         assert_eq!(fti.source_index(3, 2), Some(19));
-        let id = fti.repair_id(7, 66);
+        let id = fti.repair_id(7, 66).unwrap();
         assert_eq!(id, PayloadId { block: 7, symbol: 254 });
+        assert_eq!(fti.repair_id(7, 67), None);
         assert_eq!(fti.symbol(id, 10), Ok(Symbol::Repair { block: 7, index: 66 }));
         for (block, symbol, bytes) in [(8, 188, 10), (0, 187, 10), (0, 255, 10), (0, 188, 9)] {
             assert!(fti.symbol(PayloadId { block, symbol }, bytes).is_err());
@@ -214,8 +192,17 @@ mod tests {
             let fti = fti(Scheme::Companion { code, block_symbols: 20 }, 1_340, 67);
             assert_eq!(fti.repair_bytes(), bytes);
             let expected = Ok(Symbol::Repair { block: 0, index: 0 });
-            assert_eq!(fti.symbol(fti.repair_id(0, 0), bytes), expected);
+            assert_eq!(fti.symbol(fti.repair_id(0, 0).unwrap(), bytes), expected);
         }
+    }
+
+    #[test]
+    fn raptorq_symbols_end_where_24_bits_end() {
+        let fti = fti(Scheme::RaptorQ { source_blocks: 1, alignment: 4 }, 400, 4);
+        let at = |symbol| fti.symbol(PayloadId { block: 0, symbol }, 4);
+        assert_eq!(at(0xff_ffff), Ok(Symbol::Repair { block: 0, index: 0xff_ffff - 100 }));
+        assert!(at(0x100_0000).is_err());
+        assert!(at(u32::MAX).is_err());
     }
 
     #[test]

@@ -10,9 +10,6 @@ use crate::fdt::File;
 use crate::packet::{SymbolHead, crc_tail, head_bytes, tail_bytes};
 use crate::{Fti, PayloadId, Scheme};
 
-/// Encoding Symbol IDs that RaptorQ has (24 bits).
-const RAPTORQ_SYMBOLS: u32 = 1 << 24;
-
 /// What is sent of one object. Made once per revision.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -185,7 +182,7 @@ impl Ready {
         let place = u64::from(block) * u64::from(repair.per_block) + u64::from(index);
         let stride = self.fti.repair_bytes() as u64;
         let body: Range<u64> = place * stride..(place + 1) * stride;
-        let head = self.head.with(self.fti.repair_id(block, index));
+        let head = self.head.with(self.fti.repair_id(block, index)?);
         let crc = usize::try_from(place).ok().and_then(|place| repair.crcs.get(place));
         let tail = crc.map_or_else(Tail::new, |&crc| crc_tail(self.joiner.join(&head, crc)));
         Some(Datagram { object: repair.store, head, body, tail })
@@ -194,10 +191,9 @@ impl Ready {
 
 fn check_repair(fti: &Fti, repair: Option<&Repair>, share: Share) -> Result<(), EntryError> {
     let per_block = repair.map_or(0, |repair| repair.per_block);
-    let (most, needs_crcs) = match fti.scheme() {
-        Scheme::Companion { code, block_symbols } => (code.repair_symbols(block_symbols), true),
-        _ => (RAPTORQ_SYMBOLS - fti.block_symbols(0), false),
-    };
+    // Block 0 is the longest, so it has the fewest.
+    let most = fti.geometry().map_or(0, |geometry| geometry.repair_symbols(0));
+    let needs_crcs = matches!(fti.scheme(), Scheme::Companion { .. });
     if per_block == 0 || per_block > most {
         return Err(EntryError::PerBlock { per_block, most });
     }

@@ -13,6 +13,8 @@
 
 use core::num::NonZeroU16;
 
+use stbcast_fec::{Geometry, GeometryError, SYMBOLS_MAX};
+
 use crate::bytes::{u8_at, u16_at, u32_at};
 use crate::scheme::encoding_id;
 use crate::{Code, Scheme};
@@ -20,12 +22,8 @@ use crate::{Code, Scheme};
 /// Bytes of EXT_FTI behind HET and HEL, the same for the three codes.
 pub(crate) const FTI_BYTES: usize = 14;
 
-/// Most source symbols of an object. At 1,400 bytes these are 23 GB; more is an attack on the
-/// memory of the box.
-const SYMBOLS_MAX: u64 = 1 << 24;
-
-/// Most source symbols of a RaptorQ block (RFC 6330 §5.1.2).
-const RAPTORQ_BLOCK_SYMBOLS_MAX: u64 = 56_403;
+/// Most source blocks without a code, and most symbols of one: SBN and ESI have 16 bits.
+const NO_CODE_IDS: u32 = 1 << 16;
 
 /// The FEC parameters of an object. Holding one proves that its geometry is legal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -33,6 +31,7 @@ pub struct Fti {
     transfer_bytes: u64,
     symbol_bytes: NonZeroU16,
     scheme: Scheme,
+    coded: Option<Geometry>,
 }
 
 /// Why FEC parameters are not legal.
@@ -52,25 +51,20 @@ pub enum FtiError {
         /// Alignment in bytes.
         alignment: u8,
     },
-    /// More source symbols than an object may have, or none where a code needs one.
-    #[error("{transfer_bytes} bytes in symbols of {symbol_bytes} are not 1 to 16777216 symbols")]
-    Symbols {
+    /// The numbers of a code make no geometry.
+    #[error("{0}")]
+    Geometry(GeometryError),
+    /// More source symbols without a code than blocks of this length can number.
+    #[error(
+        "{transfer_bytes} bytes in symbols of {symbol_bytes} and blocks of {block_symbols} are not legal"
+    )]
+    NoCode {
         /// Length of the object in bytes.
         transfer_bytes: u64,
         /// Bytes of a symbol.
         symbol_bytes: u16,
-    },
-    /// A block length of zero, or above what the code or the payload id can number.
-    #[error("{block_symbols} source symbols a block are not legal")]
-    BlockSymbols {
-        /// Source symbols of a block.
+        /// Most source symbols of a block.
         block_symbols: u32,
-    },
-    /// No block, more blocks than symbols, or more than the payload id can number.
-    #[error("{blocks} source blocks are not legal")]
-    Blocks {
-        /// Source blocks.
-        blocks: u64,
     },
     /// RaptorQ with sub-blocks: its source symbols are no ranges of the object.
     #[error("{sub_blocks} sub-blocks: only 1 is supported")]
@@ -101,36 +95,45 @@ impl Fti {
         if alignment == 0 || !symbol_bytes.is_multiple_of(u16::from(alignment)) {
             return Err(bad_symbol);
         }
-        let fti = Self { transfer_bytes, symbol_bytes: symbol, scheme };
-        let symbols = transfer_bytes.div_ceil(u64::from(symbol_bytes));
-        let empty = symbols == 0 && !matches!(scheme, Scheme::NoCode { .. });
-        if symbols > SYMBOLS_MAX || empty {
-            return Err(FtiError::Symbols { transfer_bytes, symbol_bytes });
-        }
-        fti.check_blocks()?;
-        Ok(fti)
-    }
-
-    fn check_blocks(&self) -> Result<(), FtiError> {
-        let blocks = u64::from(self.blocks());
-        let (block_symbols, block_max, blocks_max) = match self.scheme {
-            Scheme::NoCode { block_symbols } => (block_symbols, 1 << 16, 1 << 16),
-            Scheme::RaptorQ { .. } => {
-                let largest = self.block_symbols(0);
-                (largest, RAPTORQ_BLOCK_SYMBOLS_MAX, u64::from(self.symbols().min(255)))
+        let coded = match scheme {
+            Scheme::NoCode { block_symbols } => {
+                check_no_code(transfer_bytes, symbol_bytes, block_symbols)?;
+                None
+            }
+            Scheme::RaptorQ { source_blocks, .. } => {
+                Some(Geometry::raptorq(transfer_bytes, symbol_bytes, source_blocks.into()))
             }
             Scheme::Companion { code, block_symbols } => {
-                let most = u64::from(code.block_symbols_max()).min(u64::from(self.symbols()));
-                (block_symbols, most, SYMBOLS_MAX)
+                Some(Geometry::new(code.codec(), transfer_bytes, symbol_bytes, block_symbols))
             }
         };
-        if blocks == 0 || blocks > blocks_max {
-            return Err(FtiError::Blocks { blocks });
+        let coded = coded.transpose().map_err(FtiError::Geometry)?;
+        Ok(Self { transfer_bytes, symbol_bytes: symbol, scheme, coded })
+    }
+
+    /// The parameters that tell a receiver `geometry`. RaptorQ symbols are aligned to as much of 4
+    /// bytes as divides them.
+    pub fn of_geometry(geometry: Geometry) -> Self {
+        let block_symbols = geometry.block_symbols();
+        let scheme = match geometry.scheme() {
+            stbcast_fec::Scheme::Rs8 => Scheme::Companion { code: Code::Rs8, block_symbols },
+            stbcast_fec::Scheme::Rs16 => Scheme::Companion { code: Code::Rs16, block_symbols },
+            stbcast_fec::Scheme::Raptorq => Scheme::RaptorQ {
+                source_blocks: u8::try_from(geometry.blocks()).unwrap_or_default(),
+                alignment: 1 << geometry.symbol_bytes().trailing_zeros().min(2),
+            },
+        };
+        Self {
+            transfer_bytes: geometry.length(),
+            symbol_bytes: NonZeroU16::new(geometry.symbol_bytes()).unwrap_or(NonZeroU16::MIN),
+            scheme,
+            coded: Some(geometry),
         }
-        if block_symbols == 0 || u64::from(block_symbols) > block_max {
-            return Err(FtiError::BlockSymbols { block_symbols });
-        }
-        Ok(())
+    }
+
+    /// Where every symbol of a coded object is; `None` without a code.
+    pub const fn geometry(&self) -> Option<Geometry> {
+        self.coded
     }
 
     /// Length of the object in bytes.
@@ -187,6 +190,19 @@ impl Fti {
         }
         Some(parse(codepoint, bytes).unwrap_or(Err(length)))
     }
+}
+
+fn check_no_code(
+    transfer_bytes: u64,
+    symbol_bytes: u16,
+    block_symbols: u32,
+) -> Result<(), FtiError> {
+    let symbols = transfer_bytes.div_ceil(u64::from(symbol_bytes));
+    let legal = (1..=NO_CODE_IDS).contains(&block_symbols)
+        && symbols <= u64::from(SYMBOLS_MAX)
+        && symbols.div_ceil(u64::from(block_symbols)) <= u64::from(NO_CODE_IDS);
+    let error = FtiError::NoCode { transfer_bytes, symbol_bytes, block_symbols };
+    legal.then_some(()).ok_or(error)
 }
 
 /// 64, 16 and 32 bits, regrouped as they are written.
@@ -267,7 +283,33 @@ mod tests {
         assert!(raptorq(2, 4, 1_400).is_err(), "more blocks than symbols");
         assert!(raptorq(1, 0, 1_400).is_err());
         assert!(raptorq(1, 3, 1_400).is_err());
+        assert!(raptorq(1, 4, 1_400 * 56_403).is_ok(), "what RFC 6330 can code");
         assert!(raptorq(1, 4, 1_400 * 56_404).is_err());
+        assert!(
+            Fti::new(Scheme::Companion { code: Code::Rs8, block_symbols: 1 }, 65_537, 1).is_err()
+        );
+    }
+
+    #[test]
+    fn a_geometry_is_told_and_found_again() {
+        use stbcast_fec::Choice;
+        for (choice, slice, length) in [
+            (Choice::Rs8, 1_400, 90_001),
+            (Choice::Rs16, 67, 1 << 20),
+            (Choice::Raptorq, 1_402, 1 << 20),
+        ] {
+            let geometry = Geometry::plan(choice, length, slice, 1_428).unwrap();
+            let fti = Fti::of_geometry(geometry);
+            assert_eq!(fti.geometry(), Some(geometry));
+            assert_eq!(Fti::new(fti.scheme(), length, slice), Ok(fti));
+        }
+        let alignment = |slice| {
+            let geometry = Geometry::plan(Choice::Raptorq, 10_000, slice, 1_428).unwrap();
+            Fti::of_geometry(geometry).scheme()
+        };
+        assert!(matches!(alignment(1_400), Scheme::RaptorQ { alignment: 4, .. }));
+        assert!(matches!(alignment(1_402), Scheme::RaptorQ { alignment: 2, .. }));
+        assert!(matches!(alignment(1_401), Scheme::RaptorQ { alignment: 1, .. }));
     }
 
     proptest! {

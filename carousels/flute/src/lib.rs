@@ -14,8 +14,9 @@
 //!   which datagram comes next, as parts, so that image bytes are never copied.
 //! * [`Packet`] and [`fdt::Instance`] read and write the two layers by themselves.
 //!
-//! Every byte we emit is drawn in `carousels/PROTOCOL.md`. Codes are not computed here: source
-//! symbols are ranges of an object, repair symbols ranges of a store.
+//! Every byte we emit is drawn in `carousels/PROTOCOL.md`. Where the symbols of a coded object are
+//! says [`stbcast_fec::Geometry`]. Codes are not computed here: source symbols are ranges of an
+//! object, repair symbols ranges of a store.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -44,7 +45,7 @@ mod table;
 pub mod fdt;
 
 pub use announce::AnnounceSession;
-pub use blocks::{PayloadId, Symbol, SymbolError};
+pub use blocks::{Symbol, SymbolError};
 pub use carousel::{Carousel, CarouselSettings, Step};
 pub use companion::{CompanionSession, CompanionSettings};
 pub use crc::crc32;
@@ -59,6 +60,7 @@ pub use packet::{Packet, Payload, head_bytes, tail_bytes};
 pub use reject::Reject;
 pub use scheme::{Code, Scheme};
 pub use session::{Event, Received, Session, Stats};
+pub use stbcast_fec::PayloadId;
 pub use table::{Described, Merged, ObjectKey, Table};
 
 /// TSI of the sessions that we send: each has a group of its own, so one number is enough.

@@ -1,13 +1,15 @@
 //! The codes that we know, as their numbers on the wire.
 
+use stbcast_fec::{RAPTORQ_ENCODING_ID, UNDER_SPECIFIED_ENCODING_ID};
+
 /// FEC Encoding IDs.
 pub(crate) mod encoding_id {
     /// Compact No-Code.
     pub(crate) const NO_CODE: u8 = 0;
     /// RaptorQ.
-    pub(crate) const RAPTORQ: u8 = 6;
+    pub(crate) const RAPTORQ: u8 = super::RAPTORQ_ENCODING_ID;
     /// Small Block, Large Block and Expandable: ours, told apart by an instance.
-    pub(crate) const COMPANION: u8 = 128;
+    pub(crate) const COMPANION: u8 = super::UNDER_SPECIFIED_ENCODING_ID;
 }
 
 /// A code of ours under FEC Encoding ID 128.
@@ -23,34 +25,25 @@ impl Code {
     /// FEC Instance ID.
     pub const fn instance(self) -> u16 {
         match self {
-            Self::Rs8 => 0x5301,
-            Self::Rs16 => 0x5302,
+            Self::Rs8 => stbcast_fec::INSTANCE_RS8,
+            Self::Rs16 => stbcast_fec::INSTANCE_RS16,
         }
     }
 
     /// The code of an instance, if it is ours.
     pub const fn from_instance(instance: u16) -> Option<Self> {
         match instance {
-            0x5301 => Some(Self::Rs8),
-            0x5302 => Some(Self::Rs16),
+            stbcast_fec::INSTANCE_RS8 => Some(Self::Rs8),
+            stbcast_fec::INSTANCE_RS16 => Some(Self::Rs16),
             _ => None,
         }
     }
 
-    /// Most source symbols of a block.
-    pub const fn block_symbols_max(self) -> u32 {
+    /// The codec that computes it.
+    pub(crate) const fn codec(self) -> stbcast_fec::Scheme {
         match self {
-            Self::Rs8 => 200,
-            Self::Rs16 => 24_576,
-        }
-    }
-
-    /// Repair symbols that exist for a block of `block_symbols`: 255 - K0, or the power of two at
-    /// or above K0 / 3.
-    pub const fn repair_symbols(self, block_symbols: u32) -> u32 {
-        match self {
-            Self::Rs8 => 255u32.saturating_sub(block_symbols),
-            Self::Rs16 => block_symbols.div_ceil(3).next_power_of_two(),
+            Self::Rs8 => stbcast_fec::Scheme::Rs8,
+            Self::Rs16 => stbcast_fec::Scheme::Rs16,
         }
     }
 }
@@ -87,18 +80,5 @@ impl Scheme {
             Self::RaptorQ { .. } => encoding_id::RAPTORQ,
             Self::Companion { .. } => encoding_id::COMPANION,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn repair_symbols_are_counted_as_the_codes_count_them() {
-        assert_eq!(Code::Rs8.repair_symbols(188), 67);
-        assert_eq!(Code::Rs16.repair_symbols(23_968), 8_192);
-        assert_eq!(Code::Rs16.repair_symbols(6_136), 2_048);
-        assert_eq!(Code::Rs16.repair_symbols(1), 1);
     }
 }
