@@ -14,17 +14,14 @@ pub(super) const MESSAGE_BYTES: usize = 64 * 1024;
 /// Bytes of a batch. Small enough to stay in a processor's cache until they are stored.
 pub(super) const BATCH_BYTES: usize = 8 * MESSAGE_BYTES;
 
-/// Messages of a batch, however short they are.
-const MESSAGES_MAX: usize = 512;
+/// Bytes of a buffer for which there is one message, however short it is: 512 in a batch.
+const MESSAGE_BYTES_MIN: usize = 1_024;
 
 /// The datagrams that waited in a socket, as [`Receiver::recv`](super::Receiver::recv) took them.
 #[derive(Debug)]
 pub struct Batch {
     bytes: Box<[u8]>,
-    used: usize,
-    messages: Vec<Message>,
-    /// When the last datagram of this batch or an earlier one arrived.
-    last_at: Micros,
+    lane: Lane,
 }
 
 /// One datagram of a batch.
@@ -59,74 +56,68 @@ impl Message {
         Self { from, stamp: None, at: Micros::ZERO, start, bytes, segment_bytes: bytes }
     }
 
+    /// How many datagrams it is, at least 1.
     fn count(&self) -> usize {
         self.bytes.div_ceil(self.segment_bytes.max(1)).max(1)
     }
 
-    fn datagrams(self) -> impl Iterator<Item = Datagram> {
+    /// The datagram `offset` bytes from its begin; 0 for the first.
+    pub(super) fn datagram(&self, offset: usize) -> Datagram {
         let end = self.start + self.bytes;
-        (0..self.count()).map(move |number| {
-            let start = self.start + number * self.segment_bytes;
-            let range = start..(start + self.segment_bytes).min(end);
-            Datagram { from: self.from, at: self.at, range }
-        })
+        let start = self.start + offset;
+        let range = start..(start + self.segment_bytes).min(end);
+        Datagram { from: self.from, at: self.at, range }
+    }
+
+    fn datagrams(&self) -> impl Iterator<Item = Datagram> + '_ {
+        (0..self.count()).map(|number| self.datagram(number * self.segment_bytes))
     }
 }
 
-impl Default for Batch {
-    /// An empty batch with all the room it will ever need.
-    fn default() -> Self {
-        let bytes = vec![0; BATCH_BYTES].into_boxed_slice();
-        let messages = Vec::with_capacity(MESSAGES_MAX);
-        Self { bytes, used: 0, messages, last_at: Micros::ZERO }
-    }
+/// What one socket gave, in its part of a buffer: `room`.
+#[derive(Debug)]
+pub(super) struct Lane {
+    room: Range<usize>,
+    used: usize,
+    messages: Vec<Message>,
+    /// When the last datagram of this batch or an earlier one arrived.
+    last_at: Micros,
+    /// Whether the socket was empty behind them.
+    pub(super) emptied: bool,
 }
 
-impl Batch {
-    /// The datagrams, in the order in which they arrived.
-    pub fn datagrams(&self) -> impl Iterator<Item = Datagram> + '_ {
-        self.messages.iter().copied().flat_map(Message::datagrams)
-    }
-
-    /// How many they are.
-    pub fn len(&self) -> usize {
-        self.messages.iter().map(Message::count).sum()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
-    /// The bytes of all of them.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+impl Lane {
+    /// A lane without messages.
+    pub(super) fn new(room: Range<usize>) -> Self {
+        let messages = Vec::with_capacity(room.len() / MESSAGE_BYTES_MIN);
+        let (used, last_at) = (room.start, Micros::ZERO);
+        Self { room, used, messages, last_at, emptied: true }
     }
 
     pub(super) fn clear(&mut self) {
-        self.used = 0;
+        self.used = self.room.start;
         self.messages.clear();
+    }
+
+    pub(super) fn messages(&self) -> &[Message] {
+        &self.messages
     }
 
     /// Whether another message may not fit.
     pub(super) fn is_full(&self) -> bool {
-        self.messages.len() == MESSAGES_MAX || self.bytes.len() - self.used < MESSAGE_BYTES
+        self.messages.len() >= self.room.len() / MESSAGE_BYTES_MIN
+            || self.room.end - self.used < MESSAGE_BYTES
     }
 
-    /// Where the free room begins, and the room.
-    pub(super) fn room(&mut self) -> (usize, &mut [u8]) {
-        (self.used, self.bytes.get_mut(self.used..).unwrap_or_default())
+    /// Where the free room begins, and the room, in the buffer `bytes`.
+    pub(super) fn free<'b>(&self, bytes: &'b mut [u8]) -> (usize, &'b mut [u8]) {
+        (self.used, bytes.get_mut(self.used..self.room.end).unwrap_or_default())
     }
 
     /// Takes note of a message that lies behind the others.
     pub(super) fn push(&mut self, message: Message) {
         self.used = message.start + message.bytes;
         self.messages.push(message);
-    }
-
-    /// The whole buffer, and the messages in it, for whoever places them himself.
-    pub(super) fn parts(&mut self) -> (&mut [u8], &mut Vec<Message>) {
-        (&mut self.bytes, &mut self.messages)
     }
 
     /// Tells when each arrived, from what the kernel stamped on it.
@@ -139,9 +130,48 @@ impl Batch {
         self.last_at = previous;
     }
 
+    /// How many datagrams the messages are.
+    pub(super) fn datagrams(&self) -> usize {
+        self.messages.iter().map(Message::count).sum()
+    }
+
     /// UDP payload of all of them.
     pub(super) fn payload_bytes(&self) -> u64 {
         self.messages.iter().map(|message| message.bytes as u64).sum()
+    }
+}
+
+impl Default for Batch {
+    /// An empty batch with all the room it will ever need.
+    fn default() -> Self {
+        Self { bytes: vec![0; BATCH_BYTES].into_boxed_slice(), lane: Lane::new(0..BATCH_BYTES) }
+    }
+}
+
+impl Batch {
+    /// The datagrams, in the order in which they arrived.
+    pub fn datagrams(&self) -> impl Iterator<Item = Datagram> + '_ {
+        self.lane.messages.iter().flat_map(Message::datagrams)
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.lane.datagrams()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.lane.messages.is_empty()
+    }
+
+    /// The bytes of all of them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The whole buffer, and the lane in it.
+    pub(super) fn parts(&mut self) -> (&mut [u8], &mut Lane) {
+        (&mut self.bytes, &mut self.lane)
     }
 }
 
@@ -151,7 +181,7 @@ mod tests {
 
     fn split(bytes: usize, segment_bytes: usize) -> Vec<(usize, usize)> {
         let mut batch = Batch::default();
-        batch.push(Message { segment_bytes, ..Message::new(None, 10, bytes) });
+        batch.lane.push(Message { segment_bytes, ..Message::new(None, 10, bytes) });
         let ranges: Vec<_> =
             batch.datagrams().map(|one| (one.range.start, one.range.end)).collect();
         assert_eq!(ranges.len(), batch.len());
@@ -169,21 +199,22 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_has_room_for_a_message_until_it_is_full() {
-        let mut batch = Batch::default();
+    fn a_lane_has_room_for_a_message_until_it_is_full() {
+        let mut bytes = vec![0; 2 * BATCH_BYTES];
+        let mut lane = Lane::new(BATCH_BYTES..2 * BATCH_BYTES);
         let mut messages = 0;
-        while !batch.is_full() {
-            let (start, room) = batch.room();
-            assert!(room.len() >= MESSAGE_BYTES);
-            batch.push(Message::new(None, start, MESSAGE_BYTES - 1));
+        while !lane.is_full() {
+            let (start, room) = lane.free(&mut bytes);
+            assert!(start >= BATCH_BYTES && room.len() >= MESSAGE_BYTES);
+            lane.push(Message::new(None, start, MESSAGE_BYTES - 1));
             messages += 1;
         }
         assert_eq!(messages, 8);
-        batch.clear();
-        assert!(batch.is_empty() && !batch.is_full());
-        while !batch.is_full() {
-            batch.push(Message::new(None, 0, 0));
+        lane.clear();
+        assert!(lane.messages().is_empty() && !lane.is_full());
+        while !lane.is_full() {
+            lane.push(Message::new(None, BATCH_BYTES, 0));
         }
-        assert_eq!(batch.len(), MESSAGES_MAX);
+        assert_eq!(lane.datagrams(), 512);
     }
 }

@@ -12,7 +12,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use nix::cmsg_space;
@@ -25,7 +25,8 @@ use nix::sys::time::TimeSpec;
 use serde::Serialize;
 use stbcast_object::Group;
 
-use super::batch::{BATCH_BYTES, Batch, Message};
+use super::batch::{BATCH_BYTES, Batch, Lane, Message};
+use super::clock::Reading;
 use super::nap::{Nap, Taken};
 use super::{Clock, Interface};
 
@@ -36,7 +37,7 @@ pub use join::{JoinError, ReceiveBuffer};
 /// How long [`Receiver::recv`] waits. Time-outs and the stop flag are looked at this often.
 pub const WAIT: Duration = Duration::from_millis(100);
 
-/// Datagrams of one `recvmmsg`, each with an equal share of the batch's buffer. A share is larger
+/// Datagrams of one `recvmmsg` at most, each with an equal share of a batch's buffer. A share is larger
 /// than the largest packet, so that a longer datagram is seen to be longer although it is cut.
 const SLOTS: usize = 64;
 const SLOT_BYTES: usize = BATCH_BYTES / SLOTS;
@@ -126,44 +127,77 @@ impl Receiver {
     /// When the socket fails for another reason than silence or a signal. What was taken before
     /// that comes first.
     pub fn recv(&mut self, batch: &mut Batch, clock: &Clock) -> io::Result<()> {
-        batch.clear();
-        if let Some(errno) = self.held.take() {
-            return Err(errno.into());
-        }
+        let (bytes, lane) = batch.parts();
+        self.recv_lane(bytes, lane, clock)
+    }
+
+    /// The same into a lane of the buffer `bytes`.
+    pub(super) fn recv_lane(
+        &mut self,
+        bytes: &mut [u8],
+        lane: &mut Lane,
+        clock: &Clock,
+    ) -> io::Result<()> {
         let sleep = std::mem::take(&mut self.sleep);
         if !sleep.is_zero() {
             std::thread::sleep(sleep);
         }
-        let mut emptied = self.take(batch, Patience::None)?;
-        let waited = batch.is_empty();
+        self.look(bytes, lane)?;
+        let waited = lane.messages().is_empty();
         if waited {
-            emptied = self.take(batch, Patience::ForOne)?;
+            lane.emptied = self.take(bytes, lane, Patience::ForOne)?;
         }
-        let reading = clock.read();
-        batch.set_times(&reading);
-        if !batch.is_empty() {
-            let (datagrams, bytes) = (batch.len() as u64, batch.payload_bytes());
-            let taken = Taken { datagrams, bytes, waited, emptied };
-            self.sleep = self.nap.after(reading.now, taken).into();
+        if let Some(sleep) = self.date(lane, &clock.read(), waited) {
+            self.sleep = sleep;
         }
         Ok(())
     }
 
-    /// Fills the batch; whether that left the socket empty.
-    fn take(&mut self, batch: &mut Batch, patience: Patience) -> io::Result<bool> {
-        let taken = if self.headers.is_some() {
-            self.take_many(batch, patience)
-        } else {
-            self.take_joined(batch, patience)
-        };
-        Ok(self.settle(batch, taken)?)
+    /// Takes what waits in the socket in place of what the lane holds, and waits for nothing.
+    ///
+    /// # Errors
+    /// As [`Receiver::recv`].
+    pub(super) fn look(&mut self, bytes: &mut [u8], lane: &mut Lane) -> io::Result<()> {
+        lane.clear();
+        if let Some(errno) = self.held.take() {
+            return Err(errno.into());
+        }
+        lane.emptied = self.take(bytes, lane, Patience::None)?;
+        Ok(())
     }
 
-    /// What a failed call means for a batch that it left as it was.
-    fn settle(&mut self, batch: &Batch, taken: nix::Result<bool>) -> nix::Result<bool> {
+    /// Tells when what was taken into the lane arrived; how long to sleep before the next look,
+    /// where anything was taken. `waited` says that all sockets had been empty before.
+    pub(super) fn date(
+        &mut self,
+        lane: &mut Lane,
+        reading: &Reading,
+        waited: bool,
+    ) -> Option<Duration> {
+        if lane.messages().is_empty() {
+            return None;
+        }
+        lane.set_times(reading);
+        let (datagrams, bytes) = (lane.datagrams() as u64, lane.payload_bytes());
+        let taken = Taken { datagrams, bytes, waited, emptied: lane.emptied };
+        Some(self.nap.after(reading.now, taken).into())
+    }
+
+    /// Fills the lane; whether that left the socket empty.
+    fn take(&mut self, bytes: &mut [u8], lane: &mut Lane, patience: Patience) -> io::Result<bool> {
+        let taken = if self.headers.is_some() {
+            self.take_many(bytes, lane, patience)
+        } else {
+            self.take_joined(bytes, lane, patience)
+        };
+        Ok(self.settle(lane, taken)?)
+    }
+
+    /// What a failed call means for a lane that it left as it was.
+    fn settle(&mut self, lane: &Lane, taken: nix::Result<bool>) -> nix::Result<bool> {
         match taken {
             Err(Errno::EAGAIN | Errno::EINTR) => Ok(true),
-            Err(errno) if !batch.is_empty() => {
+            Err(errno) if !lane.messages().is_empty() => {
                 self.held = Some(errno);
                 Ok(false)
             }
@@ -172,19 +206,24 @@ impl Receiver {
     }
 
     /// Messages that may hold several datagrams, one system call each.
-    fn take_joined(&mut self, batch: &mut Batch, patience: Patience) -> nix::Result<bool> {
+    fn take_joined(
+        &mut self,
+        bytes: &mut [u8],
+        lane: &mut Lane,
+        patience: Patience,
+    ) -> nix::Result<bool> {
         let flags = match patience {
             Patience::None => MsgFlags::MSG_DONTWAIT,
             Patience::ForOne => MsgFlags::empty(),
         };
-        while !batch.is_full() {
-            let (start, room) = batch.room();
+        while !lane.is_full() {
+            let (start, room) = lane.free(bytes);
             self.calls += 1;
             let mut room = [IoSliceMut::new(room)];
             let control = Some(self.control.as_mut_slice());
             let received = recvmsg(self.socket.as_raw_fd(), &mut room, control, flags)?;
             let (message, _) = message(&received, start, &mut self.drops);
-            batch.push(message);
+            lane.push(message);
             if patience == Patience::ForOne {
                 // It had to be waited for: what follows gathers while the box sleeps.
                 return Ok(true);
@@ -194,30 +233,43 @@ impl Receiver {
     }
 
     /// Messages of one datagram each, all in one system call.
-    fn take_many(&mut self, batch: &mut Batch, patience: Patience) -> nix::Result<bool> {
+    fn take_many(
+        &mut self,
+        bytes: &mut [u8],
+        lane: &mut Lane,
+        patience: Patience,
+    ) -> nix::Result<bool> {
         let Some(known) = &mut self.headers else { return Ok(true) };
         let flags = match patience {
             Patience::None => MsgFlags::MSG_DONTWAIT,
             Patience::ForOne => MsgFlags::MSG_WAITFORONE,
         };
         self.calls += 1;
-        let (bytes, messages) = batch.parts();
-        let mut chunks = bytes.chunks_exact_mut(SLOT_BYTES);
+        let (begin, room) = lane.free(bytes);
+        let mut chunks = room.chunks_exact_mut(SLOT_BYTES);
+        let count = chunks.len().min(SLOTS);
         let mut slots: [[IoSliceMut<'_>; 1]; SLOTS] =
             std::array::from_fn(|_| [IoSliceMut::new(chunks.next().unwrap_or_default())]);
-        let received = recvmmsg(self.socket.as_raw_fd(), known, slots.iter_mut(), flags, None)?;
+        let slots = slots.iter_mut().take(count);
+        let received = recvmmsg(self.socket.as_raw_fd(), known, slots, flags, None)?;
         let mut any_cut = false;
         for (slot, received) in received.enumerate() {
-            let (message, cut) = message(&received, slot * SLOT_BYTES, &mut self.drops);
-            messages.push(message);
+            let start = begin + slot * SLOT_BYTES;
+            let (message, cut) = message(&received, start, &mut self.drops);
+            lane.push(message);
             any_cut |= cut;
         }
-        let emptied = messages.len() < SLOTS;
+        let emptied = lane.messages().len() < count;
         if any_cut {
             // The first drop makes control messages longer than they ever were; see above.
             *known = headers();
         }
         Ok(emptied)
+    }
+
+    /// The socket, to wait for several of them.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// What the system grants for datagrams that wait.

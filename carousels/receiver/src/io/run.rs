@@ -5,13 +5,15 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use stbcast_object::{Group, Micros};
+use stbcast_object::Micros;
 
-use super::batch::{Batch, Datagram};
-use super::ears::Ears;
+use super::batch::Datagram;
+use super::decoders::Decoders;
+use super::ears::{Ears, Stream};
+use super::heard::Heard;
 use super::timed::{StorageTimes, Timed};
-use super::{Interface, Moment, Observer, ReceiveFigures, Trouble, Watched};
-use crate::{ChannelDecoder, Input, Output, Storage, drive_all};
+use super::{Interface, Moment, Observer, ReceiveFigures, Trouble, WAIT, Watched};
+use crate::{Input, Output, Storage, drive_all};
 
 /// Shortest time between two progress ticks.
 const TICK: Micros = Micros::from_millis(100);
@@ -51,16 +53,16 @@ pub fn run<S: Watched, T: Storage<Error: Display>>(
 ) -> RunSummary {
     let mut shell = Shell::new(options, observer);
     let mut storage = Timed::new(storage, shell.ears.clock);
-    let mut batch = Batch::default();
+    let mut heard = Heard::default();
     let mut interrupted = false;
     while let (false, Some(wake_at)) = (session.is_over(), session.wake_at()) {
         if options.stop.load(Ordering::Relaxed) {
             interrupted = true;
             break;
         }
-        shell.turn(session, &mut storage, &mut batch, wake_at);
+        shell.turn(session, &mut storage, &mut heard, wake_at);
     }
-    shell.ears.leave();
+    shell.ears.leave_all();
     let moment = moment(session, shell.ears.clock.now());
     let receive = shell.ears.figures.clone();
     RunSummary { moment, receive, storage: storage.times(), interrupted }
@@ -70,11 +72,9 @@ fn moment<S: Watched>(session: &S, at: Micros) -> Moment {
     Moment { at, progress: session.progress(), stats: session.stats() }
 }
 
-/// Gives the next input with its time, which it notes; the decoder is there for datagrams.
-type Next<'n, 'i> = &'n mut dyn FnMut(
-    &mut ChannelDecoder,
-    &mut Micros,
-) -> Option<(Micros, Input<'i, Range<usize>>)>;
+/// Gives the next input with its time, which it notes; the decoders are there for datagrams.
+type Next<'n, 'i> =
+    &'n mut dyn FnMut(&mut Decoders, &mut Micros) -> Option<(Micros, Input<'i, Range<usize>>)>;
 
 /// What the loop keeps between two steps.
 struct Shell<'a> {
@@ -82,16 +82,14 @@ struct Shell<'a> {
     ears: Ears<'a>,
     stop: &'a AtomicBool,
     ticker: Ticker,
-    decoder: ChannelDecoder,
-    /// The channel whose trailers the decoder has learned.
-    decoded: Option<Group>,
+    decoders: Decoders,
     /// What a session was told last: time does not run backwards.
     told_at: Micros,
     /// Until when everything that arrived has been handed in. A session is woken by this, not by
-    /// the clock: what waits in the socket is no silence, however long the box was busy.
+    /// the clock: what waits in a socket is no silence, however long the box was busy.
     heard_until: Micros,
-    /// How long after the session asked for it the channel was joined: storage may have been slow
-    /// in between. Its time-outs begin that much later.
+    /// How long after the session asked for it the last group was joined: storage may have been
+    /// slow in between. Its time-outs begin that much later.
     joined_late: Micros,
 }
 
@@ -102,8 +100,7 @@ impl<'a> Shell<'a> {
             ears: Ears::new(options.interface),
             stop: options.stop,
             ticker: Ticker::default(),
-            decoder: ChannelDecoder::default(),
-            decoded: None,
+            decoders: Decoders::default(),
             told_at: Micros::ZERO,
             heard_until: Micros::ZERO,
             joined_late: Micros::ZERO,
@@ -111,7 +108,7 @@ impl<'a> Shell<'a> {
     }
 
     /// Wakes the session, which wants that at `wake_at`, or hears what there is.
-    fn turn<S, T>(&mut self, session: &mut S, storage: &mut T, batch: &mut Batch, wake_at: Micros)
+    fn turn<S, T>(&mut self, session: &mut S, storage: &mut T, heard: &mut Heard, wake_at: Micros)
     where
         S: Watched,
         T: Storage<Error: Display>,
@@ -120,46 +117,46 @@ impl<'a> Shell<'a> {
             self.told_at = self.heard_until;
             let mut wake = Some((self.told_at, Input::Wake));
             self.step(session, storage, &[], &mut |_, _| wake.take());
+            heard.queue.give(self.ears.owners());
         } else {
             let before = self.ears.clock.now();
-            self.ears.recv(batch, self.observer);
-            self.hear(session, storage, batch);
+            self.ears.recv(heard, WAIT, self.observer);
+            let silent = heard.is_empty();
+            self.hear(session, storage, heard);
             // Behind datagrams more may wait: the time is that of the last one.
-            let until = if batch.is_empty() { before } else { self.told_at };
+            let until = if silent { before } else { self.told_at };
             self.heard_until = until.max(self.told_at);
         }
         self.tick(session);
     }
 
-    /// Hands the datagrams of a batch in, and stops where the session leaves the channel or the
-    /// run is to end.
-    fn hear<S, T>(&mut self, session: &mut S, storage: &mut T, batch: &Batch)
+    /// Hands in what was heard, until sockets must be read again or the run is to end.
+    fn hear<S, T>(&mut self, session: &mut S, storage: &mut T, heard: &mut Heard)
     where
         S: Watched,
         T: Storage<Error: Display>,
     {
-        let mut datagrams = batch.datagrams().peekable();
+        let Heard { bytes, queue } = heard;
         let (stop, clock) = (self.stop, self.ears.clock);
         let stopped = || stop.load(Ordering::Relaxed);
-        while datagrams.peek().is_some() && !stopped() {
+        while !queue.is_done() && !stopped() && !session.is_over() {
             let (ticker, mut begun) = (self.ticker, false);
-            let halt = self.step(session, storage, batch.bytes(), &mut |decoder, told_at| {
+            let halt = self.step(session, storage, bytes, &mut |decoders, told_at| {
                 if begun && (stopped() || ticker.is_due(clock.now())) {
                     return None;
                 }
                 begun = true;
-                let Datagram { from, at, range } = datagrams.next()?;
+                let (lane, Datagram { from, at, range }) = queue.next()?;
                 *told_at = at.max(*told_at);
                 let start = range.start;
-                let bytes = batch.bytes().get(range).unwrap_or_default();
-                let input = match decoder.decode(from.ip(), bytes) {
-                    Ok(arrival) => Input::Arrival(arrival.within(start)),
-                    Err(reject) => Input::Rejected(bytes.len(), reject),
+                let input = match decoders.decode(lane, from.ip(), bytes.get(range)?)? {
+                    Input::Arrival(arrival) => Input::Arrival(arrival.within(start)),
+                    other => other,
                 };
                 Some((*told_at, input))
             });
-            if halt == Halt::Moved || session.is_over() {
-                return;
+            if halt == Halt::Moved {
+                queue.give(self.ears.owners());
             }
             self.tick(session);
         }
@@ -177,21 +174,21 @@ impl<'a> Shell<'a> {
         S: Watched,
         T: Storage<Error: Display>,
     {
-        let Self { observer, ears, decoder, decoded, told_at, joined_late, .. } = self;
+        let Self { observer, ears, decoders, told_at, joined_late, .. } = self;
         let halt = Cell::new(Halt::Exhausted);
-        let (mut events, mut joined) = (Vec::new(), None);
+        let (mut events, mut joined) = (Vec::new(), Vec::new());
         let inputs = std::iter::from_fn(|| match halt.get() {
-            Halt::Exhausted => next(decoder, told_at),
+            Halt::Exhausted => next(decoders, told_at),
             _ => None,
         });
         let shell = &mut |output| match output {
             Output::Join { group, source } => {
-                ears.join(group, source, *observer);
-                joined = Some((group, source, ears.clock.now()));
+                let lane = ears.join(group, source, Stream::Main, *observer);
+                joined.push((lane, group, source, ears.clock.now()));
                 halt.set(Halt::Moved);
             }
-            Output::Leave { .. } => {
-                ears.leave();
+            Output::Leave { group } => {
+                ears.leave(group);
                 halt.set(Halt::Moved);
             }
             Output::Event(event) => {
@@ -207,10 +204,10 @@ impl<'a> Shell<'a> {
         if let Err(error) = stored {
             observer.trouble(&Trouble::Storage(error.to_string()));
         }
-        if let Some((group, source, joined_at)) = joined {
+        for (lane, group, source, joined_at) in joined {
             *joined_late = joined_at.since(*told_at);
-            if *decoded != Some(group) {
-                (*decoder, *decoded) = (ChannelDecoder::new(source), Some(group));
+            if let Some(lane) = lane {
+                decoders.join(lane, group, source);
             }
         }
         if !events.is_empty() {

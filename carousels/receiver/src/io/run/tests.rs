@@ -2,6 +2,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use stbcast_infocast::{Header, Name, ObjectType, Precoding};
+use stbcast_object::Group;
 
 use super::super::Clock;
 use super::*;
@@ -125,11 +126,11 @@ fn turn(
     shell: &mut Shell<'_>,
     session: &mut Fetch<Range<usize>>,
     storage: &mut Slow<'_>,
-    batch: &mut Batch,
+    heard: &mut Heard,
 ) -> bool {
     match session.wake_at() {
         Some(wake_at) if !session.is_over() => {
-            shell.turn(session, storage, batch, wake_at);
+            shell.turn(session, storage, heard, wake_at);
             true
         }
         _ => false,
@@ -143,51 +144,51 @@ fn stall(shell: &mut Shell<'_>) {
 
 #[test]
 fn a_channel_whose_datagrams_wait_is_not_silent_however_long_the_box_was_busy() {
-    let (channel, mut log, mut batch) = (Channel::new(), Log::default(), Batch::default());
+    let (channel, mut log, mut heard) = (Channel::new(), Log::default(), Heard::default());
     let mut session = channel.session(once(Micros::from_secs(5)));
     let (mut storage, began) = (Slow::default(), Instant::now());
     let mut shell = Shell::new(channel.options(&NEVER), &mut log);
-    turn(&mut shell, &mut session, &mut storage, &mut batch);
+    turn(&mut shell, &mut session, &mut storage, &mut heard);
     // Slices that came before a gap are believed when they were seen behind it, too.
     for numbers in [1..=30, 31..=60, 61..=SLICES, 1..=SLICES] {
         channel.send("image", numbers);
         stall(&mut shell);
         let seen = session.stats().datagrams;
         while session.stats().datagrams == seen
-            && turn(&mut shell, &mut session, &mut storage, &mut batch)
+            && turn(&mut shell, &mut session, &mut storage, &mut heard)
         {
             assert!(began.elapsed() < DEADLINE, "{:?}", session.progress());
         }
     }
-    while turn(&mut shell, &mut session, &mut storage, &mut batch) {}
+    while turn(&mut shell, &mut session, &mut storage, &mut heard) {}
     assert!(matches!(log.events.last(), Some(Event::Complete { .. })), "{:?}", log.events);
 }
 
 #[test]
 fn a_channel_is_silent_from_when_it_was_joined_and_not_from_when_that_was_asked_for() {
-    let (channel, mut log, mut batch) = (Channel::new(), Log::default(), Batch::default());
+    let (channel, mut log, mut heard) = (Channel::new(), Log::default(), Heard::default());
     let mut session = channel.session(once(Micros::from_secs(5)));
     let mut storage = Slow::default();
     let mut shell = Shell::new(channel.options(&NEVER), &mut log);
     // Storage takes its time between the two.
     stall(&mut shell);
-    turn(&mut shell, &mut session, &mut storage, &mut batch);
+    turn(&mut shell, &mut session, &mut storage, &mut heard);
     // The network, too: nothing comes yet.
-    turn(&mut shell, &mut session, &mut storage, &mut batch);
-    assert!(batch.is_empty());
+    turn(&mut shell, &mut session, &mut storage, &mut heard);
+    assert!(heard.is_empty());
     channel.send("image", 1..=SLICES);
-    while turn(&mut shell, &mut session, &mut storage, &mut batch) {}
+    while turn(&mut shell, &mut session, &mut storage, &mut heard) {}
     assert!(matches!(log.events.last(), Some(Event::Complete { .. })), "{:?}", log.events);
 }
 
 #[test]
 fn a_channel_that_is_never_silent_but_carries_something_else_is_given_up() {
-    let (channel, mut log, mut batch) = (Channel::new(), Log::default(), Batch::default());
+    let (channel, mut log, mut heard) = (Channel::new(), Log::default(), Heard::default());
     let options = FetchOptions { absent_timeouts: 2, ..once(Micros::from_millis(50)) };
     let mut session = channel.session(options);
     let (mut storage, began) = (Slow::default(), Instant::now());
     let mut shell = Shell::new(channel.options(&NEVER), &mut log);
-    while turn(&mut shell, &mut session, &mut storage, &mut batch) {
+    while turn(&mut shell, &mut session, &mut storage, &mut heard) {
         assert!(began.elapsed() < DEADLINE, "{:?}", session.stats());
         channel.send("other", 1..=2);
     }
@@ -209,13 +210,13 @@ fn a_silent_channel_is_given_up_after_every_attempt() {
 
 /// Hears a batch of slices in an order in which each is written by itself.
 fn hear_scattered(storage: &mut Slow<'_>, stop: &AtomicBool, log: &mut Log) -> Progress {
-    let (channel, mut batch) = (Channel::new(), Batch::default());
+    let (channel, mut heard) = (Channel::new(), Heard::default());
     let mut session = channel.session(once(Micros::from_secs(60)));
     let mut shell = Shell::new(channel.options(stop), log);
-    turn(&mut shell, &mut session, storage, &mut batch);
+    turn(&mut shell, &mut session, storage, &mut heard);
     channel.send("image", (30..60).rev());
-    turn(&mut shell, &mut session, storage, &mut batch);
-    assert_eq!(batch.len(), 30, "they came together");
+    turn(&mut shell, &mut session, storage, &mut heard);
+    assert_eq!(heard.len(), 30, "they came together");
     session.progress()
 }
 

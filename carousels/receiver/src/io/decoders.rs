@@ -1,0 +1,39 @@
+//! The decoder of each group that is heard.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use stbcast_object::Group;
+
+use super::heard::LANES;
+use crate::{ChannelDecoder, Input};
+
+/// One decoder for each lane.
+#[derive(Default)]
+pub(super) struct Decoders {
+    lanes: [Option<(Group, ChannelDecoder)>; LANES],
+}
+
+impl Decoders {
+    /// A group is heard in a lane. What is known of the group from before is kept.
+    pub(super) fn join(&mut self, lane: usize, group: Group, source: Option<IpAddr>) {
+        let known = self.lanes.iter_mut().find_map(|known| known.take_if(|one| one.0 == group));
+        if let Some(place) = self.lanes.get_mut(lane) {
+            *place = Some(known.unwrap_or_else(|| (group, ChannelDecoder::new(source))));
+        }
+    }
+
+    /// The input that a datagram of a lane is; its payload is a range of `bytes`.
+    pub(super) fn decode(
+        &mut self,
+        lane: usize,
+        from: IpAddr,
+        bytes: &[u8],
+    ) -> Option<Input<'static, Range<usize>>> {
+        let (_, decoder) = self.lanes.get_mut(lane)?.as_mut()?;
+        Some(match decoder.decode(from, bytes) {
+            Ok(arrival) => Input::Arrival(arrival),
+            Err(reject) => Input::Rejected(bytes.len(), reject),
+        })
+    }
+}
