@@ -7,7 +7,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-#[path = "../tools/fuzz/src/bodies.rs"]
+#[path = "../tools/fuzz/src/bodies/mod.rs"]
 mod bodies;
 
 macro_rules! targets {
@@ -28,6 +28,9 @@ targets!(
     bootcast_info,
     group,
     lineup,
+    flute_session,
+    flute_fdt,
+    fec_geometry,
     census_ops,
     fetch_ops,
     boot_ops

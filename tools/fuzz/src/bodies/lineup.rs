@@ -1,0 +1,55 @@
+//! Line-up files.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use stbcast::lineup::{Channel, LineUp, Source};
+use stbcast_infocast::HEADER_BYTES;
+use stbcast_object::Micros;
+use stbcast_object::limits::IP_PACKET_BYTES_MAX;
+
+/// A line-up file of either kind: a line-up or an error, findings inside the file, and every value
+/// of a line-up in its range.
+pub fn lineup(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let reading = stbcast::lineup::parse(text, Path::new("/line-ups"));
+    assert_eq!(reading.line_up.is_none(), reading.errors().next().is_some());
+    for (line, column) in reading.findings.iter().filter_map(|finding| finding.at) {
+        let length = text.split('\n').nth(line.wrapping_sub(1)).map(|line| line.chars().count());
+        let inside = length.is_some_and(|length| (1..=length + 1).contains(&column));
+        assert!(inside, "{:?}", reading.findings);
+    }
+    let Some(line_up) = reading.line_up else { return };
+    assert!(!line_up.channels.is_empty());
+    assert_distinct(line_up.channels.iter().map(|channel| &channel.name));
+    line_up.channels.iter().for_each(|channel| assert_channel(&line_up, channel));
+}
+
+fn assert_channel(line_up: &LineUp, channel: &Channel) {
+    const DAY: Micros = Micros::from_secs(86_400);
+    assert!((1_000..=100_000_000_000).contains(&channel.bit_rate_bps));
+    assert!(channel.dscp <= 63 && channel.burst_delay <= DAY);
+    assert!(!channel.objects.is_empty());
+    assert_distinct(channel.objects.iter().map(|object| object.name));
+    for object in &channel.objects {
+        let trailer = object.precoding.trailer_bytes();
+        let slice = usize::from(channel.slice_bytes.get());
+        let ip_bytes = channel.group.ip_udp_bytes() + HEADER_BYTES + slice + trailer;
+        assert!(ip_bytes <= IP_PACKET_BYTES_MAX);
+        assert!(object.precoding.can_be_sent() && object.delay <= DAY);
+        assert!(object.check.is_none_or(|check| check.algorithm.bytes() == trailer));
+        let fine =
+            |v: &String| (1..=255).contains(&v.len()) && v.bytes().all(|b| b.is_ascii_graphic());
+        assert!(object.version.as_ref().is_none_or(fine));
+        assert!(object.name.as_bytes().iter().all(u8::is_ascii_graphic));
+        assert!(object.source.named().all(|id| line_up.object(id).is_some()));
+        if let Source::File(path) = &object.source {
+            assert!(path.is_absolute(), "a relative path is one below the line-up's directory");
+        }
+    }
+}
+
+fn assert_distinct<T: Eq + std::hash::Hash>(items: impl Iterator<Item = T>) {
+    let mut seen = HashSet::new();
+    items.for_each(|item| assert!(seen.insert(item), "a name stands twice"));
+}
