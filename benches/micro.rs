@@ -99,7 +99,7 @@ fn next_datagram_and_pace(bencher: Bencher<'_, '_>) {
 fn box_takes_a_new_slice(bencher: Bencher<'_, '_>) {
     let mut datagrams = (1..=47_000).map(datagram).collect::<Vec<_>>().into_iter().cycle();
     let group = Group::new([239, 255, 2, 11].into(), 22222).unwrap();
-    let target = Target { group, name: Name::new("image").unwrap() };
+    let target = Target::infocast(group, Name::new("image").unwrap());
     let mut session = Fetch::new(target, FetchOptions::default());
     session.handle(Micros::ZERO, Input::Wake).for_each(drop);
     let mut decoder = ChannelDecoder::default();

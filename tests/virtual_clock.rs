@@ -126,7 +126,7 @@ fn run(
 ) -> Outcome {
     let mut chance = Chance(seed);
     let group = Group::new([239, 255, 2, 11].into(), 22222).unwrap();
-    let target = Target { group, name: Name::new("image").unwrap() };
+    let target = Target::infocast(group, Name::new("image").unwrap());
     let mut session: Fetch<Range<usize>> = Fetch::new(target, FetchOptions::default());
     let (mut storage, mut decoder) = (MemoryStorage::default(), ChannelDecoder::default());
     let (mut events, mut trace) = (Vec::new(), DefaultHasher::new());
@@ -208,7 +208,7 @@ fn loss_costs_passes_but_never_a_byte() {
         let reported = outcome
             .events
             .iter()
-            .any(|event| matches!(event, Event::Complete { length: 200_500, check: Some(_) }));
+            .any(|event| matches!(event, Event::Complete { length: 200_500, check: Some(_), .. }));
         assert!(reported, "seed {seed}: the trailers were learned: {:?}", outcome.events);
     }
 }
@@ -241,7 +241,7 @@ fn a_seed_replays_its_run_to_the_bit() {
 #[test]
 fn a_silent_headend_ends_the_fetch_after_three_time_outs() {
     let group = Group::new([239, 255, 2, 11].into(), 22222).unwrap();
-    let target = Target { group, name: Name::new("image").unwrap() };
+    let target = Target::infocast(group, Name::new("image").unwrap());
     let mut session: Fetch<Range<usize>> = Fetch::new(target, FetchOptions::default());
     let mut storage = MemoryStorage::default();
     let mut last = Micros::ZERO;

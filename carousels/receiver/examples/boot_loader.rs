@@ -23,6 +23,7 @@ struct Flash {
     slot: Vec<u8>,
     scratch: Vec<u8>,
     parking: Vec<u8>,
+    repair: Vec<u8>,
 }
 
 type Done = Result<(), &'static str>;
@@ -33,6 +34,7 @@ impl Flash {
             Area::Slot => &mut self.slot,
             Area::Scratch => &mut self.scratch,
             Area::Parking => &mut self.parking,
+            Area::Repair => &mut self.repair,
         }
     }
 }
@@ -77,7 +79,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let name = Name::new(&argument()?)?;
     let interface: Ipv4Addr = argument()?.parse()?;
 
-    let target = Target { group: Group::new((*group.ip()).into(), group.port())?, name };
+    let target = Target::infocast(Group::new((*group.ip()).into(), group.port())?, name);
     let mut session = Fetch::new(target, FetchOptions::default());
     let mut flash = Flash::default();
     let mut decoder = ChannelDecoder::default();
@@ -91,7 +93,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let input = match received.map(|(_, from)| decoder.decode(from.ip(), bytes)) {
             None => Input::Wake,
             Some(Ok(arrival)) => Input::Arrival(arrival),
-            Some(Err(reject)) => Input::Rejected(bytes.len(), reject),
+            Some(Err(reject)) => Input::Rejected(bytes.len(), reject.into()),
         };
         let now = began.elapsed().into();
         drive(&mut session, &mut flash, now, input, bytes, &mut |output| match output {

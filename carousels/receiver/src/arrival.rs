@@ -3,7 +3,10 @@
 use core::net::IpAddr;
 use core::ops::Range;
 
+use stbcast_fec::Geometry;
+use stbcast_flute::Symbol;
 use stbcast_infocast::{Learner, Name, ObjectType, Packet, Precoding, Reject, Verdict};
+use stbcast_object::Group;
 
 /// A slice that arrived. `P` is a handle by which the shell finds the bytes again; a simulation
 /// without payload uses `()`.
@@ -25,8 +28,44 @@ impl Arrival<Range<usize>> {
     /// The arrival of a datagram that begins at `start` of a larger buffer.
     #[must_use]
     pub fn within(mut self, start: usize) -> Self {
-        self.payload =
-            self.payload.start.saturating_add(start)..self.payload.end.saturating_add(start);
+        self.payload = moved(&self.payload, start);
+        self
+    }
+}
+
+const fn moved(range: &Range<usize>, start: usize) -> Range<usize> {
+    range.start.saturating_add(start)..range.end.saturating_add(start)
+}
+
+/// A symbol of a FLUTE session that arrived.
+#[derive(Clone, Debug)]
+pub struct SymbolArrival<P> {
+    /// Sender's address.
+    pub from: IpAddr,
+    /// Group it came on.
+    pub group: Group,
+    /// UDP payload of the datagram in bytes.
+    pub datagram_bytes: usize,
+    /// Transport Object Identifier.
+    pub toi: u128,
+    /// Blocks and symbols as the datagram or the session's FDT says; `None` without a code.
+    pub geometry: Option<Geometry>,
+    /// Which symbol.
+    pub symbol: Symbol,
+    /// Its bytes; of a last source symbol without what fills it up.
+    pub length: u32,
+    /// Where they are.
+    pub payload: P,
+    /// Whether its session's FDT names the wanted object for this TOI. Symbols of an object that
+    /// it names otherwise are no arrivals.
+    pub of_location: bool,
+}
+
+impl SymbolArrival<Range<usize>> {
+    /// The arrival of a datagram that begins at `start` of a larger buffer.
+    #[must_use]
+    pub fn within(mut self, start: usize) -> Self {
+        self.payload = moved(&self.payload, start);
         self
     }
 }

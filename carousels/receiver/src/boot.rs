@@ -8,6 +8,7 @@
 //!
 //! Versions are strings, compared for equality alone; what the store holds is not fetched again.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::net::IpAddr;
@@ -42,6 +43,10 @@ pub struct BootOptions {
     pub source: Option<IpAddr>,
     /// Largest image accepted, in bytes.
     pub length_max: u64,
+    /// The announce session, by which images are fetched; the control object is not.
+    pub announce: Option<Group>,
+    /// As [`FetchOptions::memory_bytes`].
+    pub memory_bytes: usize,
 }
 
 impl BootOptions {
@@ -57,6 +62,8 @@ impl BootOptions {
             attempts: limits::ATTEMPTS,
             source: None,
             length_max: limits::OBJECT_BYTES_MAX,
+            announce: None,
+            memory_bytes: limits::MEMORY_BYTES,
         }
     }
 }
@@ -112,6 +119,8 @@ pub enum PartOutcome {
         length: u64,
         /// The check its slices passed, where one could be learned.
         check: Option<Check>,
+        /// The announced SHA-256, which its bytes have; `None` where none was.
+        sha256: Option<[u8; 32]>,
     },
     /// The control object names it by what cannot be an object name.
     BadName(NameError),
@@ -168,6 +177,13 @@ enum Step {
     Over,
 }
 
+/// An object that was committed.
+struct Whole {
+    length: u64,
+    check: Option<Check>,
+    sha256: Option<[u8; 32]>,
+}
+
 /// The session of a whole boot. Pure: see the crate's page for the contract.
 pub struct Boot<P> {
     options: BootOptions,
@@ -180,7 +196,7 @@ pub struct Boot<P> {
     queue: VecDeque<Output<P>>,
 }
 
-impl<P> Boot<P> {
+impl<P: Clone> Boot<P> {
     /// A boot that begins with the first [`Input::Wake`].
     pub fn new(options: BootOptions) -> Self {
         let report = BootReport {
@@ -267,6 +283,8 @@ impl<P> Boot<P> {
             attempts: self.options.attempts,
             source: self.options.source,
             length_max: self.options.length_max,
+            announce: self.options.announce,
+            memory_bytes: self.options.memory_bytes,
             role,
             ..FetchOptions::default()
         }
@@ -274,10 +292,11 @@ impl<P> Boot<P> {
 
     fn fetch_control(&mut self, now: Micros) {
         self.step = Step::Control;
-        let target = Target { group: self.options.metadata, name: self.options.bootcast_id };
+        let target = Target::infocast(self.options.metadata, self.options.bootcast_id);
         let options = FetchOptions {
             absent_timeouts: CONTROL_ABSENT_TIMEOUTS,
             length_max: TEXT_BYTES_MAX as u64,
+            announce: None,
             ..self.fetch_options(Role::Control)
         };
         self.start(now, target, options);
@@ -289,7 +308,9 @@ impl<P> Boot<P> {
         let mut end = None;
         for output in fetch.handle(now, input) {
             match output {
-                Output::Event(Event::Complete { length, check }) => end = Some(Ok((length, check))),
+                Output::Event(Event::Complete { length, check, sha256 }) => {
+                    end = Some(Ok(Whole { length, check, sha256 }));
+                }
                 Output::Event(Event::Failed(error)) => end = Some(Err(error)),
                 other => self.queue.push_back(other),
             }
@@ -303,16 +324,18 @@ impl<P> Boot<P> {
         }
     }
 
-    fn on_fetched(&mut self, now: Micros, end: Result<(u64, Option<Check>), FetchError>) {
+    fn on_fetched(&mut self, now: Micros, end: Result<Whole, FetchError>) {
         match (core::mem::replace(&mut self.step, Step::Over), end) {
-            (Step::Control, Ok((length, _))) => {
+            (Step::Control, Ok(Whole { length, .. })) => {
                 self.step = Step::ReadControl;
                 self.queue.push_back(Output::Read { offset: 0, length });
             }
             (Step::Control, Err(error)) => self.control_failed(ControlOutcome::Failed(error)),
             (Step::Part { part, version }, end) => {
                 *self.report.part_mut(part) = match end {
-                    Ok((length, check)) => PartOutcome::Installed { version, length, check },
+                    Ok(Whole { length, check, sha256 }) => {
+                        PartOutcome::Installed { version, length, check, sha256 }
+                    }
                     Err(error) => PartOutcome::Failed(error),
                 };
                 self.next_part(now);
@@ -367,7 +390,7 @@ impl<P> Boot<P> {
                         options.attempts = 1;
                     }
                     self.step = Step::Part { part, version };
-                    return self.start(now, Target { group, name }, options);
+                    return self.start(now, Target::infocast(group, name), options);
                 }
             }
         }
@@ -377,6 +400,6 @@ impl<P> Boot<P> {
     fn finish(&mut self) {
         self.retire_fetch();
         self.step = Step::Over;
-        self.queue.push_back(Output::Event(Event::BootDone(self.report.clone())));
+        self.queue.push_back(Output::Event(Event::BootDone(Box::new(self.report.clone()))));
     }
 }

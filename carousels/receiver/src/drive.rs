@@ -7,7 +7,9 @@ use stbcast_object::Micros;
 
 use crate::fetch::Outputs;
 use crate::gather::Gather;
-use crate::{Area, Boot, Fetch, Input, Output, Storage, limits};
+use crate::{
+    Area, Boot, Fetch, Input, Output, Recovered, Recovery, RecoveryOutcome, Storage, limits,
+};
 
 /// What [`Fetch`] and [`Boot`] have in common.
 pub trait Session<P> {
@@ -24,7 +26,7 @@ pub trait Session<P> {
 
 macro_rules! session {
     ($session:ident) => {
-        impl<P> Session<P> for $session<P> {
+        impl<P: Clone> Session<P> for $session<P> {
             fn handle(&mut self, now: Micros, input: Input<'_, P>) -> Outputs<'_, P> {
                 $session::handle(self, now, input)
             }
@@ -46,7 +48,7 @@ session!(Boot);
 
 /// Hands `input` to the session and carries its storage outputs out, until nothing is left to do.
 ///
-/// `datagram` holds the payload of an [`Input::Arrival`]; joins, leaves and events go to `shell`.
+/// `datagram` holds the payload of an [`Input::Arrival`] or [`Input::Symbol`]; joins, leaves and events go to `shell`.
 ///
 /// # Errors
 /// The last error of the storage. The session has been told already and acts on it.
@@ -165,6 +167,19 @@ impl<'a, T: Storage, const PARTS: usize> Driver<'a, T, PARTS> {
                 let (from, to) = ((from, from_offset), (to, to_offset));
                 Some((Answer::Written, self.flushed(|storage, _| copy(storage, from, to, length))))
             }
+            Output::Recover(recovery) => self.recover(recovery),
+            Output::Compare { offset, payload } => {
+                let datagrams = self.datagrams;
+                let mut equal = false;
+                self.flushed(|storage, buffer| {
+                    let bytes = datagrams.get(payload).unwrap_or_default();
+                    buffer.clear();
+                    storage.read(Area::Slot, offset, bytes.len() as u64, buffer)?;
+                    equal = buffer.as_slice() == bytes;
+                    Ok(())
+                });
+                Some((Answer::Compared, equal))
+            }
             Output::Sync { length } => {
                 Some((Answer::Synced, self.flushed(|storage, _| storage.sync(length))))
             }
@@ -183,6 +198,16 @@ impl<'a, T: Storage, const PARTS: usize> Driver<'a, T, PARTS> {
                 None
             }
         }
+    }
+
+    /// Begins a recovery; the answer, where it is there already.
+    fn recover(&mut self, recovery: Recovery) -> Option<(Answer, bool)> {
+        let mut answer = Some(Recovered { id: recovery.id, outcome: RecoveryOutcome::Failed });
+        self.flushed(|storage, _| {
+            answer = storage.recover(recovery)?;
+            Ok(())
+        });
+        answer.map(|recovered| (Answer::Recovered(recovered), true))
     }
 
     fn write(&mut self, area: Area, offset: u64, payload: Range<usize>) -> bool {
@@ -223,6 +248,8 @@ enum Answer {
     Synced,
     Read,
     Committed,
+    Compared,
+    Recovered(Recovered),
 }
 
 impl Answer {
@@ -233,6 +260,8 @@ impl Answer {
             Self::Read if ok => Input::ReadBack(buffer),
             Self::Read => Input::ReadFailed,
             Self::Committed => Input::Committed { ok },
+            Self::Compared => Input::Compared { equal: ok },
+            Self::Recovered(recovered) => Input::Recovered(recovered),
         }
     }
 }

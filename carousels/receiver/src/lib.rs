@@ -21,6 +21,7 @@
 
 extern crate alloc;
 
+mod announcement;
 mod arrival;
 mod assembly;
 mod boot;
@@ -29,23 +30,31 @@ mod drive;
 mod fetch;
 mod gather;
 mod gathering;
+mod group;
 mod layout;
 mod message;
 mod passes;
+mod plain;
+mod recovery;
 mod rival;
 mod slice_table;
 mod stats;
 mod storage;
+mod target;
 
 #[cfg(feature = "io")]
 pub mod io;
 pub mod limits;
 
-pub use arrival::{Arrival, ChannelDecoder, Revision, Slice, Trailer};
+pub use announcement::{Announcement, AnnouncementError};
+pub use arrival::{Arrival, ChannelDecoder, Revision, Slice, SymbolArrival, Trailer};
 pub use boot::{Boot, BootOptions, BootReport, ControlOutcome, PartOutcome, StoredVersions};
 pub use census::{Census, ObjectRecord};
 pub use drive::{Session, drive, drive_all};
-pub use fetch::{Fetch, FetchError, FetchOptions, Outputs, Progress, Target};
-pub use message::{Area, Event, Input, Output, Role};
-pub use stats::{Rejection, Stats};
+pub use fetch::{Fetch, FetchError, FetchOptions, Outputs, Progress};
+pub use group::GroupDecoder;
+pub use message::{Area, Event, Input, Listen, NoRepair, Output, PlainReason, Role};
+pub use recovery::{Recovered, Recoverer, Recovery, RecoveryAreas, RecoveryOutcome};
+pub use stats::{Reject, Rejection, Stats};
 pub use storage::{Committed, MemoryStorage, OutsideArea, Storage};
+pub use target::{FileName, FileNameError, Target};

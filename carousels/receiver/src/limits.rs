@@ -62,3 +62,27 @@ pub const WRITE_PARTS_MAX: usize = 512;
 
 /// Bytes of the object read back at a time to verify it.
 pub const READ_BACK_BYTES: u64 = 64 * 1024;
+
+/// Groups joined at a time: announce session, channel and companion.
+pub const GROUPS_MAX: usize = 3;
+
+/// How long an announce session that is alive may go without naming the object, counted from its
+/// first datagram. It repeats all its descriptions each second.
+pub const ANNOUNCED_WITHIN: Micros = Micros::from_secs(5);
+
+/// Memory that is enough for an object of 1 GiB with the largest blocks, in bytes: what
+/// [`FetchOptions::memory_bytes`](crate::FetchOptions::memory_bytes) is, unless said otherwise.
+pub const MEMORY_BYTES: usize = 16 << 20;
+
+/// What of the memory is left for sockets, datagrams that wait and descriptions, in bytes.
+pub const RECEIVE_MEMORY_BYTES: usize = 2 << 20;
+
+/// Repair symbols kept at a time, of all blocks together; each costs about 8 bytes of memory.
+pub const REPAIR_SYMBOLS_MAX: u32 = 1 << 17;
+
+/// Times that an object may be whole and not what was announced, before all that is held of it is
+/// dropped.
+pub const DIGEST_FAILURES: u8 = 3;
+
+/// Times that all is dropped before the fetch fails.
+pub const DIGEST_DROPS: u8 = 3;

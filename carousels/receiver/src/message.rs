@@ -1,13 +1,19 @@
 //! What goes into a session and what comes out.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::net::IpAddr;
+use core::ops::Range;
 
 use stbcast_bootcast::Part;
-use stbcast_infocast::{Check, Reject};
+use stbcast_fec::SetupError;
+use stbcast_infocast::Check;
 use stbcast_object::Group;
 
-use crate::{Arrival, BootReport, FetchError, Revision};
+use crate::{
+    Announcement, Arrival, BootReport, FetchError, Recovered, Recovery, Reject, Revision,
+    SymbolArrival,
+};
 
 /// Something that happened outside.
 #[derive(Clone, Debug)]
@@ -16,8 +22,35 @@ pub enum Input<'a, P> {
     Wake,
     /// A slice arrived on the joined channel.
     Arrival(Arrival<P>),
-    /// A datagram arrived that is not a packet: its length in bytes, and why.
+    /// A symbol arrived on a FLUTE session that is joined.
+    Symbol(SymbolArrival<P>),
+    /// A FLUTE session describes the wanted object for the first time, or in another way than
+    /// before.
+    Announced {
+        /// The session's group.
+        group: Group,
+        /// UDP payload in bytes of the datagram that completed the description.
+        bytes: usize,
+        /// The description.
+        announcement: Box<Announcement>,
+    },
+    /// A datagram arrived on a FLUTE session that brought nothing for the object: a part of a
+    /// description, a description that is known, another object.
+    Heard {
+        /// The session's group.
+        group: Group,
+        /// UDP payload of the datagram in bytes.
+        bytes: usize,
+    },
+    /// A datagram arrived that is refused: its length in bytes, and why.
     Rejected(usize, Reject),
+    /// The [`Output::Recover`] is done. Other inputs may come before.
+    Recovered(Recovered),
+    /// The [`Output::Compare`] is done.
+    Compared {
+        /// Whether the slot has these bytes there; not, when it cannot be read.
+        equal: bool,
+    },
     /// One [`Output::Write`] or [`Output::Copy`] is done. Who gathers writes may answer before they
     /// are carried out; one that then fails is told by an answer more, before a sync succeeds.
     Written {
@@ -40,24 +73,52 @@ pub enum Input<'a, P> {
     },
 }
 
+impl Input<'_, Range<usize>> {
+    /// The input that a datagram made which begins at `start` of a larger buffer.
+    #[must_use]
+    pub fn within(self, start: usize) -> Self {
+        match self {
+            Self::Arrival(arrival) => Self::Arrival(arrival.within(start)),
+            Self::Symbol(arrival) => Self::Symbol(arrival.within(start)),
+            other => other,
+        }
+    }
+}
+
+/// What is to be heard on a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// The slices of an Infocast channel.
+    Slices,
+    /// A FLUTE session: symbols, and descriptions of one object.
+    Flute {
+        /// Source URL of the object.
+        location: String,
+        /// The only session wanted, where its number is known.
+        tsi: Option<u32>,
+    },
+}
+
 /// Something the session wants done, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Output<P> {
-    /// Join this channel. At most one is joined at a time.
+    /// Join this group. At most [`crate::limits::GROUPS_MAX`] are joined at a time.
     Join {
-        /// The channel.
+        /// The group.
         group: Group,
         /// The only sender wanted, where one is pinned.
         source: Option<IpAddr>,
+        /// What is sent there: a [`crate::GroupDecoder`] is made from it.
+        listen: Listen,
     },
-    /// Leave the channel joined.
+    /// Leave a group that is joined.
     Leave {
-        /// The channel.
+        /// The group.
         group: Group,
     },
     /// Prepare empty areas for an object. Areas of an earlier object that was not committed are
-    /// forgotten; what is in the store stays untouched. From here on, nothing that was wanted
-    /// before may be answered any more.
+    /// forgotten, and a recovery under way is given up; what is in the store stays untouched. From
+    /// here on, nothing that was wanted before may be answered any more.
     Begin {
         /// What it will be.
         role: Role,
@@ -86,6 +147,16 @@ pub enum Output<P> {
         /// Bytes to copy.
         length: u64,
     },
+    /// Recover the missing symbols of a block from what is in the slot and the repair area. It may
+    /// be done beside everything that follows; at most one is under way.
+    Recover(Recovery),
+    /// Compare the payload with what the slot has at an offset.
+    Compare {
+        /// Byte offset in the slot.
+        offset: u64,
+        /// The payload handle of the arrival just handed in.
+        payload: P,
+    },
     /// Cut the slot to this length and make it durable.
     Sync {
         /// Length of the object in bytes.
@@ -111,6 +182,8 @@ impl<P> Output<P> {
             self,
             Self::Write { .. }
                 | Self::Copy { .. }
+                | Self::Recover(_)
+                | Self::Compare { .. }
                 | Self::Sync { .. }
                 | Self::Read { .. }
                 | Self::Commit
@@ -139,6 +212,45 @@ pub enum Area {
     Scratch,
     /// Memory for slices that wait, [`crate::limits::PARKING_BYTES`] in all.
     Parking,
+    /// Repair symbols of unfinished blocks, at most [`crate::limits::REPAIR_SYMBOLS_MAX`]. Places
+    /// are used again.
+    Repair,
+}
+
+/// Why an object is fetched as if nothing were announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlainReason {
+    /// Nothing was heard on the announce group.
+    #[error("the announce group is silent")]
+    AnnounceSilent,
+    /// The announce session does not name the object.
+    #[error("it is not announced")]
+    NotAnnounced,
+    /// Its length, digest or slice size is not announced: it is made at send time.
+    #[error("its announcement does not describe its bytes")]
+    NotDescribed,
+}
+
+/// Why repair symbols are not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRepair {
+    /// None are sent.
+    #[error("none are sent for this object")]
+    NotSent,
+    /// The decoder does not fit the memory allowed, or is not built in.
+    #[error("{0}")]
+    Setup(SetupError),
+    /// What the session itself keeps does not fit the memory allowed.
+    #[error("{given_bytes} bytes of memory are allowed, {needed_bytes} are needed")]
+    Memory {
+        /// Bytes needed.
+        needed_bytes: usize,
+        /// Bytes allowed.
+        given_bytes: usize,
+    },
+    /// A block could not be recovered by this storage.
+    #[error("a block could not be recovered")]
+    Failed,
 }
 
 /// Something worth telling.
@@ -156,6 +268,28 @@ pub enum Event {
         /// Slices of the old one that were held.
         dropped: u32,
     },
+    /// The object is announced: from here on its length, digest and layout are known.
+    Announced(Box<Announcement>),
+    /// Nothing usable is announced; the fetch goes on without.
+    Plain(PlainReason),
+    /// The announced object is fetched without repair symbols.
+    NoRepair(NoRepair),
+    /// A new revision is announced; the one being received goes on until it is on air.
+    NextRevision(Box<Announcement>),
+    /// The announced revision is on air now and replaced the one being received, of which nothing
+    /// is used.
+    RevisionBegun {
+        /// Its description.
+        announcement: Box<Announcement>,
+        /// Symbols of the old one that were held.
+        dropped: u32,
+    },
+    /// The object was whole, but not what was announced: nothing is committed, and what is held is
+    /// compared with what arrives.
+    DigestFailed {
+        /// How often that happened, from 1.
+        failures: u8,
+    },
     /// Nothing came for the time-out; the channel is joined again.
     AttemptFailed {
         /// The attempt that failed, from 1.
@@ -167,6 +301,8 @@ pub enum Event {
         length: u64,
         /// The check every slice (or the whole) passed, where one could be learned.
         check: Option<Check>,
+        /// The announced SHA-256, which the bytes in the slot have; `None` where none was.
+        sha256: Option<[u8; 32]>,
     },
     /// The object could not be had.
     Failed(FetchError),
@@ -183,5 +319,5 @@ pub enum Event {
         download: bool,
     },
     /// The boot procedure is over.
-    BootDone(BootReport),
+    BootDone(Box<BootReport>),
 }

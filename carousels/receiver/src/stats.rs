@@ -1,13 +1,36 @@
 //! Counters of a session: every datagram ends in exactly one of them.
 
-use stbcast_infocast::Reject;
+use crate::AnnouncementError;
 
-/// Why a well-formed packet of the wanted object was still refused.
+/// Why a datagram is refused before a session sees what it carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reject {
+    /// It is not a packet of Infocast.
+    #[error(transparent)]
+    Infocast(#[from] stbcast_infocast::Reject),
+    /// It is not one of FLUTE, or contradicts its session.
+    #[error(transparent)]
+    Flute(#[from] stbcast_flute::Reject),
+    /// It completed a description that contradicts itself.
+    #[error(transparent)]
+    Announcement(#[from] AnnouncementError),
+    /// It came from another sender than the one pinned.
+    #[error("it came from another sender")]
+    WrongSource,
+}
+
+/// Why a datagram for the wanted object was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// The datagram is not a packet.
+    /// The datagram is not a packet of Infocast.
     #[error(transparent)]
-    Packet(#[from] Reject),
+    Packet(#[from] stbcast_infocast::Reject),
+    /// The datagram is not one of FLUTE, or contradicts its session.
+    #[error(transparent)]
+    Flute(#[from] stbcast_flute::Reject),
+    /// A description contradicts itself.
+    #[error(transparent)]
+    Announcement(#[from] AnnouncementError),
     /// Its trailer contradicts the check learned on this channel.
     #[error("the trailer does not match the slice")]
     BadTrailer,
@@ -23,27 +46,80 @@ pub enum Rejection {
     /// It contradicts the revision being received and too many others wait for a decision.
     #[error("it belongs to another revision")]
     OtherRevision,
+    /// Number or length of a slice, or the geometry of a symbol, is not the announced one.
+    #[error("it contradicts what is announced")]
+    ContradictsAnnouncement,
 }
 
-const PACKET_REASONS: usize = Reject::LABELS.len();
-const OWN_LABELS: [&str; 5] =
-    ["bad_trailer", "wrong_source", "too_large", "too_many_unequal", "other_revision"];
+impl From<Reject> for Rejection {
+    fn from(reject: Reject) -> Self {
+        match reject {
+            Reject::Infocast(reject) => Self::Packet(reject),
+            Reject::Flute(reject) => Self::Flute(reject),
+            Reject::Announcement(error) => Self::Announcement(error),
+            Reject::WrongSource => Self::WrongSource,
+        }
+    }
+}
+
+const PACKET_LABELS: [&str; 6] = stbcast_infocast::Reject::LABELS;
+
+const OWN_LABELS: [&str; 7] = [
+    "bad_trailer",
+    "wrong_source",
+    "too_large",
+    "too_many_unequal",
+    "other_revision",
+    "contradicts_announcement",
+    "bad_announcement",
+];
+
+/// The labels of FLUTE, told apart from those of Infocast.
+const FLUTE_LABELS: [&str; stbcast_flute::Reject::LABELS.len()] = [
+    "flute_short",
+    "flute_oversized",
+    "flute_version",
+    "flute_header_length",
+    "flute_no_tsi",
+    "flute_no_toi",
+    "flute_extension",
+    "flute_codepoint",
+    "flute_no_payload",
+    "flute_bad_fti",
+    "flute_no_fti",
+    "flute_crc",
+    "flute_bad_symbol",
+    "flute_no_fdt_extension",
+    "flute_fdt_version",
+    "flute_fdt_encoding",
+    "flute_fdt_bytes",
+    "flute_bad_fdt",
+    "flute_contradiction",
+    "flute_undescribed",
+    "flute_other_session",
+];
+
+const OWN: usize = PACKET_LABELS.len();
+const FLUTE: usize = OWN + OWN_LABELS.len();
 
 impl Rejection {
     fn index(self) -> usize {
         match self {
             Self::Packet(reject) => reject.index(),
-            Self::BadTrailer => PACKET_REASONS,
-            Self::WrongSource => PACKET_REASONS + 1,
-            Self::TooLarge => PACKET_REASONS + 2,
-            Self::TooManyUnequal => PACKET_REASONS + 3,
-            Self::OtherRevision => PACKET_REASONS + 4,
+            Self::BadTrailer => OWN,
+            Self::WrongSource => OWN + 1,
+            Self::TooLarge => OWN + 2,
+            Self::TooManyUnequal => OWN + 3,
+            Self::OtherRevision => OWN + 4,
+            Self::ContradictsAnnouncement => OWN + 5,
+            Self::Announcement(_) => OWN + 6,
+            Self::Flute(reject) => FLUTE + reject.index(),
         }
     }
 }
 
 /// What a session saw.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stats {
     /// Datagrams handed in.
     pub datagrams: u64,
@@ -53,11 +129,40 @@ pub struct Stats {
     pub stored: u64,
     /// Slices of the wanted object that were there already.
     pub duplicates: u64,
-    /// Packets of other objects.
+    /// Datagrams of other objects, or of a revision that is not wanted.
     pub foreign: u64,
+    /// Repair symbols that were kept.
+    pub repair_stored: u64,
+    /// Repair symbols of the wanted object that were there already, or not needed.
+    pub repair_useless: u64,
+    /// Datagrams of descriptions (FDT), and of what else FLUTE sessions carry beside the object.
+    pub descriptions: u64,
+    /// Blocks that repair symbols completed.
+    pub recovered_blocks: u64,
+    /// Source symbols recovered in them.
+    pub recovered_symbols: u64,
     /// Revisions of the wanted object that replaced one being received.
     pub revision_changes: u64,
-    rejected: [u64; PACKET_REASONS + OWN_LABELS.len()],
+    rejected: [u64; FLUTE + FLUTE_LABELS.len()],
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self {
+            datagrams: 0,
+            bytes: 0,
+            stored: 0,
+            duplicates: 0,
+            foreign: 0,
+            repair_stored: 0,
+            repair_useless: 0,
+            descriptions: 0,
+            recovered_blocks: 0,
+            recovered_symbols: 0,
+            revision_changes: 0,
+            rejected: [0; FLUTE + FLUTE_LABELS.len()],
+        }
+    }
 }
 
 impl Stats {
@@ -69,7 +174,8 @@ impl Stats {
 
     /// Datagrams refused, by reason.
     pub fn rejected(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        Reject::LABELS.into_iter().chain(OWN_LABELS).zip(self.rejected.iter().copied())
+        let labels = PACKET_LABELS.into_iter().chain(OWN_LABELS).chain(FLUTE_LABELS);
+        labels.zip(self.rejected.iter().copied())
     }
 
     /// Datagrams refused in all.
@@ -77,9 +183,9 @@ impl Stats {
         self.rejected.iter().sum()
     }
 
-    /// Datagrams that carried the wanted object, new or not.
+    /// Datagrams that carried a symbol of the wanted object, source or repair, new or not.
     pub const fn wanted(&self) -> u64 {
-        self.stored + self.duplicates
+        self.stored + self.duplicates + self.repair_stored + self.repair_useless
     }
 
     /// Both together.
@@ -89,6 +195,11 @@ impl Stats {
         self.stored += other.stored;
         self.duplicates += other.duplicates;
         self.foreign += other.foreign;
+        self.repair_stored += other.repair_stored;
+        self.repair_useless += other.repair_useless;
+        self.descriptions += other.descriptions;
+        self.recovered_blocks += other.recovered_blocks;
+        self.recovered_symbols += other.recovered_symbols;
         self.revision_changes += other.revision_changes;
         for (mine, theirs) in self.rejected.iter_mut().zip(other.rejected) {
             *mine += theirs;
@@ -108,6 +219,8 @@ mod tests {
             Rejection::TooLarge,
             Rejection::TooManyUnequal,
             Rejection::OtherRevision,
+            Rejection::ContradictsAnnouncement,
+            Rejection::Announcement(AnnouncementError::Cut { slice_bytes: 1, symbol_bytes: 2 }),
         ];
         for (rejection, label) in own.into_iter().zip(OWN_LABELS) {
             let mut stats = Stats::default();
@@ -115,5 +228,14 @@ mod tests {
             let counted: alloc::vec::Vec<_> = stats.rejected().filter(|(_, n)| *n > 0).collect();
             assert_eq!(counted, [(label, 1)]);
         }
+    }
+
+    #[test]
+    fn labels_of_flute_are_its_own_and_none_stands_there_twice() {
+        let named = stbcast_flute::Reject::LABELS.map(|label| alloc::format!("flute_{label}"));
+        assert_eq!(named, FLUTE_LABELS);
+        let stats = Stats::default();
+        let all: alloc::collections::BTreeSet<_> = stats.rejected().collect();
+        assert_eq!(all.len(), stats.rejected().count());
     }
 }

@@ -1,10 +1,10 @@
-//! Storage as the sessions want it: three areas, and a commit that is all or nothing.
+//! Storage as the sessions want it: a few areas, and a commit that is all or nothing.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::{Area, Role};
+use crate::{Area, Recovered, Recoverer, Recovery, RecoveryAreas, RecoveryOutcome, Role};
 
 /// Carries out the storage outputs of a session. A boot loader implements it over its flash.
 pub trait Storage {
@@ -66,6 +66,22 @@ pub trait Storage {
     /// # Errors
     /// When the old content is still in place.
     fn commit(&mut self) -> Result<(), Self::Error>;
+
+    /// Recovers a block with a [`Recoverer`], at once or beside reception: `None` when it is under
+    /// way, and [`Storage::recovered`] tells later. A storage without this is fetched into without
+    /// repair symbols.
+    ///
+    /// # Errors
+    /// When an area fails.
+    fn recover(&mut self, recovery: Recovery) -> Result<Option<Recovered>, Self::Error> {
+        Ok(Some(Recovered { id: recovery.id, outcome: RecoveryOutcome::Failed }))
+    }
+
+    /// The outcome of a recovery that was under way, once. Whoever drives the session asks each
+    /// turn and hands it in as [`Input::Recovered`](crate::Input::Recovered).
+    fn recovered(&mut self) -> Option<Recovered> {
+        None
+    }
 }
 
 /// Storage in memory: for control objects, tests and simulations.
@@ -76,6 +92,8 @@ pub struct MemoryStorage {
     slot: Vec<u8>,
     scratch: Vec<u8>,
     parking: Vec<u8>,
+    repair: Vec<u8>,
+    recoverer: Recoverer,
     committed: Vec<Committed>,
 }
 
@@ -106,6 +124,7 @@ impl MemoryStorage {
             Area::Slot => &mut self.slot,
             Area::Scratch => &mut self.scratch,
             Area::Parking => &mut self.parking,
+            Area::Repair => &mut self.repair,
         }
     }
 }
@@ -115,21 +134,15 @@ impl Storage for MemoryStorage {
 
     fn begin(&mut self, role: Role, version: Option<&str>) -> Result<(), OutsideArea> {
         (self.role, self.version) = (Some(role), version.map(ToOwned::to_owned));
-        for area in [Area::Slot, Area::Scratch, Area::Parking] {
+        for area in [Area::Slot, Area::Scratch, Area::Parking, Area::Repair] {
             self.area(area).clear();
         }
+        self.recoverer.clear();
         Ok(())
     }
 
     fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
-        let area = self.area(area);
-        let start = usize::try_from(offset).map_err(|_| OutsideArea)?;
-        let end = start.checked_add(bytes.len()).ok_or(OutsideArea)?;
-        if area.len() < end {
-            area.resize(end, 0);
-        }
-        area.get_mut(start..end).ok_or(OutsideArea)?.copy_from_slice(bytes);
-        Ok(())
+        put(self.area(area), offset, bytes)
     }
 
     fn read(
@@ -162,4 +175,47 @@ impl Storage for MemoryStorage {
         self.committed.push(Committed { role, version, bytes });
         Ok(())
     }
+    fn recover(&mut self, recovery: Recovery) -> Result<Option<Recovered>, OutsideArea> {
+        let Self { recoverer, slot, repair, .. } = self;
+        let outcome = recoverer.run(&recovery, &mut InMemory { slot, repair })?;
+        Ok(Some(Recovered { id: recovery.id, outcome }))
+    }
+}
+
+struct InMemory<'a> {
+    slot: &'a mut Vec<u8>,
+    repair: &'a [u8],
+}
+
+impl RecoveryAreas for InMemory<'_> {
+    type Error = OutsideArea;
+
+    fn read_slot(&mut self, offset: u64, into: &mut [u8]) -> Result<(), OutsideArea> {
+        fill(self.slot, offset, into)
+    }
+
+    fn read_repair(&mut self, offset: u64, into: &mut [u8]) -> Result<(), OutsideArea> {
+        fill(self.repair, offset, into)
+    }
+
+    fn write_slot(&mut self, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
+        put(self.slot, offset, bytes)
+    }
+}
+
+fn fill(area: &[u8], offset: u64, into: &mut [u8]) -> Result<(), OutsideArea> {
+    let start = usize::try_from(offset).map_err(|_| OutsideArea)?;
+    let end = start.checked_add(into.len()).ok_or(OutsideArea)?;
+    into.copy_from_slice(area.get(start..end).ok_or(OutsideArea)?);
+    Ok(())
+}
+
+fn put(area: &mut Vec<u8>, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
+    let start = usize::try_from(offset).map_err(|_| OutsideArea)?;
+    let end = start.checked_add(bytes.len()).ok_or(OutsideArea)?;
+    if area.len() < end {
+        area.resize(end, 0);
+    }
+    area.get_mut(start..end).ok_or(OutsideArea)?.copy_from_slice(bytes);
+    Ok(())
 }

@@ -196,7 +196,7 @@ impl Drop for Guard {
 fn request(group: Group, output: &std::path::Path) -> FetchRequest {
     FetchRequest {
         interface: Some(Interface::resolve("127.0.0.1").unwrap()),
-        ..FetchRequest::new(Target { group, name: name("image") }, output)
+        ..FetchRequest::new(Target::infocast(group, name("image")), output)
     }
 }
 

@@ -98,7 +98,7 @@ fn hear(batches: &[Vec<Vec<u8>>], fails: Option<usize>) -> (Diary, Vec<Event>, u
 
 /// The same with the millisecond at which each arrived.
 fn hear_at(batches: &[Vec<(u64, Vec<u8>)>], fails: Option<usize>) -> (Diary, Vec<Event>, usize) {
-    let target = Target { group: group(2), name: name("image") };
+    let target = Target::infocast(group(2), name("image"));
     let mut session: Fetch<Range<usize>> = Fetch::new(target, FetchOptions::default());
     let (mut diary, mut events) = (Diary { fails, ..Diary::default() }, Vec::new());
     let (mut decoder, mut errors) = (ChannelDecoder::default(), 0);

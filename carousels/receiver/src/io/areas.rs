@@ -43,6 +43,7 @@ pub(crate) struct Areas {
     directory: PathBuf,
     slot: NamedTempFile,
     scratch: Option<File>,
+    repair: Option<File>,
     parking: Vec<u8>,
 }
 
@@ -51,7 +52,7 @@ impl Areas {
     pub(crate) fn new(directory: &Path) -> Result<Self, StorageError> {
         let slot = unfinished_file(directory)?;
         let directory = directory.to_owned();
-        Ok(Self { directory, slot, scratch: None, parking: Vec::new() })
+        Ok(Self { directory, slot, scratch: None, repair: None, parking: Vec::new() })
     }
 
     pub(crate) fn write(
@@ -62,7 +63,7 @@ impl Areas {
     ) -> Result<(), StorageError> {
         let done = match area {
             Area::Slot => self.slot.as_file().write_all_at(bytes, offset),
-            Area::Scratch => self.scratch()?.write_all_at(bytes, offset),
+            Area::Scratch | Area::Repair => self.beside(area)?.write_all_at(bytes, offset),
             Area::Parking => park(&mut self.parking, offset, bytes),
         };
         done.map_err(StorageError::doing("write", self.path(area)))
@@ -76,7 +77,7 @@ impl Areas {
     ) -> Result<(), StorageError> {
         let done = match area {
             Area::Slot => write_all_parts(self.slot.as_file(), offset, parts),
-            Area::Scratch => write_all_parts(self.scratch()?, offset, parts),
+            Area::Scratch | Area::Repair => write_all_parts(self.beside(area)?, offset, parts),
             Area::Parking => parts.iter().try_for_each(|part| {
                 park(&mut self.parking, offset, part)?;
                 offset += part.len() as u64;
@@ -96,7 +97,7 @@ impl Areas {
         let start = into.len();
         let done = match area {
             Area::Slot => read_exact(self.slot.as_file(), offset, length, into),
-            Area::Scratch => read_exact(self.scratch()?, offset, length, into),
+            Area::Scratch | Area::Repair => read_exact(self.beside(area)?, offset, length, into),
             Area::Parking => {
                 parked(&self.parking, offset, length).map(|bytes| into.extend_from_slice(bytes))
             }
@@ -129,8 +130,10 @@ impl Areas {
         &self.slot
     }
 
-    fn scratch(&mut self) -> Result<&File, StorageError> {
-        match &mut self.scratch {
+    /// The file of an area beside the slot's, which no name leads to.
+    fn beside(&mut self, area: Area) -> Result<&File, StorageError> {
+        let file = if area == Area::Repair { &mut self.repair } else { &mut self.scratch };
+        match file {
             Some(file) => Ok(file),
             none => {
                 let doing = StorageError::doing("create a scratch file in", &self.directory);
@@ -142,7 +145,7 @@ impl Areas {
     fn path(&self, area: Area) -> &Path {
         match area {
             Area::Slot => self.slot.path(),
-            Area::Scratch | Area::Parking => &self.directory,
+            Area::Scratch | Area::Parking | Area::Repair => &self.directory,
         }
     }
 }
@@ -264,7 +267,7 @@ mod tests {
     fn each_area_gives_back_what_was_written_and_no_more() {
         let directory = tempfile::tempdir().unwrap();
         let mut areas = Areas::new(directory.path()).unwrap();
-        for area in [Area::Slot, Area::Scratch, Area::Parking] {
+        for area in [Area::Slot, Area::Scratch, Area::Parking, Area::Repair] {
             areas.write(area, 100, b"late").unwrap();
             areas.write(area, 10, b"early").unwrap();
             let mut bytes = b"kept".to_vec();

@@ -217,7 +217,7 @@ impl Observer for Watch<'_> {
             }
             Event::BootDone(report) => {
                 self.end(moment);
-                self.report = Some(report.clone());
+                self.report = Some(BootReport::clone(report));
             }
             other => {
                 if let Some(object) = self.objects.last_mut() {

@@ -6,20 +6,27 @@ use std::ops::Range;
 use stbcast_object::Group;
 
 use super::heard::LANES;
-use crate::{ChannelDecoder, Input};
+use crate::{GroupDecoder, Input, Listen};
 
 /// One decoder for each lane.
 #[derive(Default)]
 pub(super) struct Decoders {
-    lanes: [Option<(Group, ChannelDecoder)>; LANES],
+    lanes: [Option<GroupDecoder>; LANES],
 }
 
 impl Decoders {
     /// A group is heard in a lane. What is known of the group from before is kept.
-    pub(super) fn join(&mut self, lane: usize, group: Group, source: Option<IpAddr>) {
-        let known = self.lanes.iter_mut().find_map(|known| known.take_if(|one| one.0 == group));
+    pub(super) fn join(
+        &mut self,
+        lane: usize,
+        group: Group,
+        source: Option<IpAddr>,
+        listen: &Listen,
+    ) {
+        let known =
+            self.lanes.iter_mut().find_map(|known| known.take_if(|one| one.group() == group));
         if let Some(place) = self.lanes.get_mut(lane) {
-            *place = Some(known.unwrap_or_else(|| (group, ChannelDecoder::new(source))));
+            *place = Some(known.unwrap_or_else(|| GroupDecoder::new(group, source, listen)));
         }
     }
 
@@ -30,10 +37,7 @@ impl Decoders {
         from: IpAddr,
         bytes: &[u8],
     ) -> Option<Input<'static, Range<usize>>> {
-        let (_, decoder) = self.lanes.get_mut(lane)?.as_mut()?;
-        Some(match decoder.decode(from, bytes) {
-            Ok(arrival) => Input::Arrival(arrival),
-            Err(reject) => Input::Rejected(bytes.len(), reject),
-        })
+        let decoder = self.lanes.get_mut(lane)?.as_mut()?;
+        Some(decoder.decode(from, bytes, None))
     }
 }

@@ -39,7 +39,6 @@ pub(super) enum Stream {
     /// The object itself, at the full rate of a channel: the largest lane.
     Main,
     /// What comes beside it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "sessions hear one channel so far"))]
     Side,
 }
 

@@ -11,7 +11,6 @@ use stbcast_infocast::Check;
 use stbcast_object::Micros;
 
 use super::summary::Follower;
-use super::url::url;
 use super::{
     Counters, FileStorage, Interface, IoError, Moment, ObjectFigures, Observer, ReceiveFigures,
     RunOptions, RunSummary, Trouble, Verification, run,
@@ -133,11 +132,12 @@ pub fn fetch(
     request: &FetchRequest,
     observer: &mut dyn Observer,
 ) -> Result<FetchSummary, FetchFailure> {
-    let FetchRequest { target, source, timeout, attempts, .. } = *request;
-    super::same_family(target.group, source)?;
+    let FetchRequest { source, timeout, attempts, .. } = *request;
+    let target = request.target.clone();
+    super::same_family(target.group(), source)?;
     let mut storage = FileStorage::new(&request.output)?;
     let options = FetchOptions { timeout, attempts, source, ..FetchOptions::default() };
-    let mut session = Fetch::new(target, options);
+    let mut session = Fetch::new(target.clone(), options);
     let mut watch = Watch { observer, follower: Follower::default(), end: None, trouble: None };
     let outside = RunOptions { interface: request.interface.as_ref(), stop: &request.stop };
     let summary = run(&mut session, &mut storage, outside, &mut watch);
@@ -153,7 +153,7 @@ pub fn fetch(
             match digest {
                 Err(error) => fail(figures, error.into()),
                 Ok((bytes, sha256)) => Ok(FetchSummary {
-                    url: url(&target),
+                    url: target.to_string(),
                     output: request.output.clone(),
                     bytes,
                     sha256,

@@ -13,7 +13,7 @@ use super::ears::{Ears, Stream};
 use super::heard::Heard;
 use super::timed::{StorageTimes, Timed};
 use super::{Interface, Moment, Observer, ReceiveFigures, Trouble, WAIT, Watched};
-use crate::{Input, Output, Storage, drive_all};
+use crate::{Input, Listen, Output, Storage, drive_all};
 
 /// Shortest time between two progress ticks.
 const TICK: Micros = Micros::from_millis(100);
@@ -149,11 +149,8 @@ impl<'a> Shell<'a> {
                 let (lane, Datagram { from, at, range }) = queue.next()?;
                 *told_at = at.max(*told_at);
                 let start = range.start;
-                let input = match decoders.decode(lane, from.ip(), bytes.get(range)?)? {
-                    Input::Arrival(arrival) => Input::Arrival(arrival.within(start)),
-                    other => other,
-                };
-                Some((*told_at, input))
+                let input = decoders.decode(lane, from.ip(), bytes.get(range)?)?;
+                Some((*told_at, input.within(start)))
             });
             if halt == Halt::Moved {
                 queue.give(self.ears.owners());
@@ -182,9 +179,10 @@ impl<'a> Shell<'a> {
             _ => None,
         });
         let shell = &mut |output| match output {
-            Output::Join { group, source } => {
-                let lane = ears.join(group, source, Stream::Main, *observer);
-                joined.push((lane, group, source, ears.clock.now()));
+            Output::Join { group, source, listen } => {
+                let stream = if listen == Listen::Slices { Stream::Main } else { Stream::Side };
+                let lane = ears.join(group, source, stream, *observer);
+                joined.push((lane, group, source, listen, ears.clock.now()));
                 halt.set(Halt::Moved);
             }
             Output::Leave { group } => {
@@ -204,10 +202,10 @@ impl<'a> Shell<'a> {
         if let Err(error) = stored {
             observer.trouble(&Trouble::Storage(error.to_string()));
         }
-        for (lane, group, source, joined_at) in joined {
+        for (lane, group, source, listen, joined_at) in joined {
             *joined_late = joined_at.since(*told_at);
             if let Some(lane) = lane {
-                decoders.join(lane, group, source);
+                decoders.join(lane, group, source, &listen);
             }
         }
         if !events.is_empty() {

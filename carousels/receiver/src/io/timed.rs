@@ -5,7 +5,7 @@ use std::time::Duration;
 use stbcast_object::Micros;
 
 use super::Clock;
-use crate::{Area, Role, Storage};
+use crate::{Area, Recovered, Recovery, Role, Storage};
 
 /// How long storage took for an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,5 +74,13 @@ impl<T: Storage> Storage for Timed<'_, T> {
 
     fn commit(&mut self) -> Result<(), T::Error> {
         self.timed(Storage::commit)
+    }
+
+    fn recover(&mut self, recovery: Recovery) -> Result<Option<Recovered>, T::Error> {
+        self.storage.recover(recovery)
+    }
+
+    fn recovered(&mut self) -> Option<Recovered> {
+        self.storage.recovered()
     }
 }

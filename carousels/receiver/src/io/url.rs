@@ -1,17 +1,18 @@
-//! `infocast://GROUP[:PORT]/NAME`, the way to name one object of one channel.
+//! `infocast://GROUP[:PORT]/NAME` and `flute://GROUP:PORT/NAME`, the ways to name one object.
 
 use stbcast_infocast::{DEFAULT_PORT, Name, NameError};
 use stbcast_object::{Group, GroupError};
 
-use crate::Target;
+use crate::{FileName, FileNameError, Target};
 
-const SCHEME: &str = "infocast://";
+const INFOCAST: &str = "infocast://";
+const FLUTE: &str = "flute://";
 
 /// Why a text does not name an object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// Another scheme, or none.
-    #[error("it does not begin with infocast://: write infocast://GROUP[:PORT]/NAME")]
+    #[error("it does not begin with infocast:// or flute://: write infocast://GROUP[:PORT]/NAME")]
     Scheme,
     /// Nothing behind the group.
     #[error("the object's name is missing: write infocast://GROUP[:PORT]/NAME")]
@@ -22,29 +23,35 @@ pub enum UrlError {
     /// The name is none.
     #[error(transparent)]
     Name(#[from] NameError),
+    /// The name is none of a file.
+    #[error(transparent)]
+    FileName(#[from] FileNameError),
 }
 
-/// Reads the URL of an object; without a port it is 22222. IPv6 groups stand in brackets.
+/// Reads the URL of an object. Without a port that of an Infocast channel is 22222; that of a FLUTE
+/// session is always written. IPv6 groups stand in brackets.
 ///
 /// # Errors
 /// When scheme, group or name are not legal.
 pub fn parse_url(text: &str) -> Result<Target, UrlError> {
-    let scheme = text.get(..SCHEME.len()).ok_or(UrlError::Scheme)?;
-    let rest = text.get(SCHEME.len()..).unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case(SCHEME) {
-        return Err(UrlError::Scheme);
+    if let Some(rest) = strip(text, INFOCAST) {
+        let (group, name) = split(rest, Some(DEFAULT_PORT))?;
+        return Ok(Target::infocast(group, Name::new(name)?));
     }
-    let (group, name) = rest.split_once('/').unwrap_or((rest, ""));
-    let group = Group::parse(group, Some(DEFAULT_PORT))?;
-    if name.is_empty() {
-        return Err(UrlError::NoName);
-    }
-    Ok(Target { group, name: Name::new(name)? })
+    let rest = strip(text, FLUTE).ok_or(UrlError::Scheme)?;
+    let (group, name) = split(rest, None)?;
+    Ok(Target::Flute { group, name: FileName::new(name)? })
 }
 
-/// How an object is named to people.
-pub(crate) fn url(target: &Target) -> String {
-    format!("{SCHEME}{}/{}", target.group, target.name)
+fn strip<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
+    let (front, rest) = text.split_at_checked(scheme.len())?;
+    front.eq_ignore_ascii_case(scheme).then_some(rest)
+}
+
+fn split(rest: &str, port: Option<u16>) -> Result<(Group, &str), UrlError> {
+    let (group, name) = rest.split_once('/').unwrap_or((rest, ""));
+    let group = Group::parse(group, port)?;
+    if name.is_empty() { Err(UrlError::NoName) } else { Ok((group, name)) }
 }
 
 #[cfg(test)]
@@ -53,15 +60,19 @@ mod tests {
 
     #[test]
     fn a_url_and_its_target_are_the_same_thing() {
-        for text in ["infocast://239.1.2.3:5/a", "infocast://[ff15::1]:22222/cfg.infocast"] {
-            assert_eq!(url(&parse_url(text).unwrap()), text);
+        for text in [
+            "infocast://239.1.2.3:5/a",
+            "infocast://[ff15::1]:22222/cfg.infocast",
+            "flute://239.1.2.3:4000/image_1113.bin",
+        ] {
+            assert_eq!(parse_url(text).unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn the_port_may_be_left_out() {
         for text in ["infocast://239.1.2.3/a", "infocast://[ff15::1]/a", "INFOCAST://239.1.2.3/a"] {
-            assert_eq!(parse_url(text).unwrap().group.port(), 22222, "{text}");
+            assert_eq!(parse_url(text).unwrap().group().port(), 22222, "{text}");
         }
     }
 
@@ -75,5 +86,7 @@ mod tests {
         assert!(matches!(parse_url("infocast:///a"), Err(UrlError::Group(_))));
         assert!(matches!(parse_url("infocast://10.0.0.1/a"), Err(UrlError::Group(_))));
         assert!(matches!(parse_url("infocast://239.1.2.3/a/b"), Err(UrlError::Name(_))));
+        assert!(matches!(parse_url("flute://239.1.2.3/a"), Err(UrlError::Group(_))));
+        assert!(matches!(parse_url("flute://239.1.2.3:5/a/b"), Err(UrlError::FileName(_))));
     }
 }

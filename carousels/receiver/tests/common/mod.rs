@@ -101,7 +101,7 @@ pub struct TestBox<S> {
 
 impl TestBox<Fetch<Range<usize>>> {
     pub fn fetching(wanted: &str, options: FetchOptions) -> Self {
-        Self::new(Fetch::new(Target { group: group(2), name: name(wanted) }, options))
+        Self::new(Fetch::new(Target::infocast(group(2), name(wanted)), options))
     }
 
     /// Asserts that exactly `bytes` were committed.
@@ -164,7 +164,7 @@ impl<S: Session<Range<usize>>> TestBox<S> {
         self.now = self.now.after(Micros::from_millis(1));
         let input = match self.decoder.decode(from, datagram) {
             Ok(arrival) => Input::Arrival(arrival),
-            Err(reject) => Input::Rejected(datagram.len(), reject),
+            Err(reject) => Input::Rejected(datagram.len(), reject.into()),
         };
         self.input(input, datagram);
     }

@@ -73,7 +73,7 @@ pub fn fetch_ops(data: &[u8]) {
         length_max: air.length_max,
         ..FetchOptions::default()
     };
-    let target = Target { group: channel(2), name: wanted() };
+    let target = Target::infocast(channel(2), wanted());
     let mut rig = Rig::new(Fetch::new(target, options), air.length_max);
     while let (Some(op), Some(n)) = (script.byte(), script.byte()) {
         match op % 8 {
@@ -405,7 +405,7 @@ impl<S: Session<Range<usize>>> Rig<S> {
             }
             Output::Event(Event::Failed(_)) => end(),
             Output::Event(Event::BootDone(done)) => {
-                *report = Some(done);
+                *report = Some(*done);
                 end();
             }
             Output::Event(_) => {}
@@ -421,7 +421,7 @@ impl<S: Session<Range<usize>>> Rig<S> {
         self.now = self.now.after(Micros::from_millis(1));
         let input = match self.decoder.decode(from, datagram) {
             Ok(arrival) => Input::Arrival(arrival),
-            Err(reject) => Input::Rejected(datagram.len(), reject),
+            Err(reject) => Input::Rejected(datagram.len(), reject.into()),
         };
         self.input(input, datagram);
     }

@@ -80,6 +80,20 @@ impl Observer for Console {
             Event::RevisionChanged { dropped, .. } => self.line(format_args!(
                 "the object changed on air: {dropped} slices of the old one are not used"
             )),
+            Event::Announced(announcement) => {
+                self.began = *moment;
+                let bytes = announcement.length.unwrap_or_default();
+                self.line(format_args!("announced: {bytes} bytes"));
+            }
+            Event::Plain(reason) => self.line(format_args!("fetched as it comes: {reason}")),
+            Event::NoRepair(reason) => self.line(format_args!("without repair: {reason}")),
+            Event::NextRevision(_) => self.line(format_args!("a new revision is announced")),
+            Event::RevisionBegun { dropped, .. } => self.line(format_args!(
+                "the new revision is on air: {dropped} symbols of the old one are not used"
+            )),
+            Event::DigestFailed { failures } => self.line(format_args!(
+                "the object is not what is announced ({failures}): comparing it with what comes"
+            )),
             Event::AttemptFailed { attempt } => {
                 self.line(format_args!("attempt {attempt} heard nothing"));
             }

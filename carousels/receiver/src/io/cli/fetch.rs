@@ -52,7 +52,7 @@ fn request(arguments: &Arguments, stop: Arc<AtomicBool>) -> Result<FetchRequest,
         timeout: arguments.patience.timeout(),
         attempts: arguments.patience.attempts,
         stop,
-        ..FetchRequest::new(arguments.url, &arguments.output)
+        ..FetchRequest::new(arguments.url.clone(), &arguments.output)
     })
 }
 

@@ -109,7 +109,7 @@ impl Channel {
     }
 
     fn session(&self, options: FetchOptions) -> Fetch<Range<usize>> {
-        Fetch::new(Target { group: self.group, name: Name::new("image").unwrap() }, options)
+        Fetch::new(Target::infocast(self.group, Name::new("image").unwrap()), options)
     }
 
     fn options<'a>(&'a self, stop: &'a AtomicBool) -> RunOptions<'a> {
