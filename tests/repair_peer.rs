@@ -3,16 +3,15 @@
 #![cfg(feature = "peers")]
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "peer/capture.rs"]
+mod capture;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::path::Path;
 
-use etherparse::PacketBuilder;
-use pcap_file::DataLink;
-use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
+use capture::{Air, Dice, rebuild, second_box, thinned};
 use sha2::{Digest, Sha256};
 use stbcast_fec::{Choice, Encoder, Geometry, RepairId, Scheme};
 use stbcast_flute::fdt::{Announced, Companion, File, toi_candidates};
@@ -21,25 +20,9 @@ use stbcast_flute::{
 };
 use stbcast_infocast::{Carousel, Content, Entry, Name, ObjectType, Precoding};
 use stbcast_object::{Datagram, Group, Micros, Slices};
-use tempfile::TempDir;
 
 const WALL: Micros = Micros::from_secs(1_790_000_000);
 const REPAIR_TSI: u32 = 7;
-
-/// Datagrams in the order in which they are sent.
-type Air = Vec<(Group, Vec<u8>)>;
-
-/// Xorshift; a seed replays a test.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 32) % end
-    }
-}
 
 /// An object on air with repair: what a headend has of it.
 struct OnAir {
@@ -130,7 +113,7 @@ impl OnAir {
     /// One cycle of the channel, 0.15 repair symbols for each source symbol evenly between them, and
     /// the announcement each 1,000 slices: beside them stand those of the companion's own FDT.
     fn cycle(&self) -> Air {
-        let [channel, companion_group, announce_group] = self.groups;
+        let [channel, companion_group, announce_group] = self.groups.map(|it| it.socket_addr());
         let per_block = self.geometry.repair_symbols(0).min(self.geometry.block_symbols());
         let store = self.store(per_block);
         let mut carousel = self.carousel();
@@ -167,56 +150,9 @@ impl OnAir {
     }
 }
 
-/// Without one datagram in twenty.
-fn thinned(air: Air, seed: u64) -> Air {
-    let mut dice = Dice(seed);
-    air.into_iter().filter(|_| dice.below(20) > 0).collect()
-}
-
-fn capture(directory: &Path, air: &Air) -> PathBuf {
-    let path = directory.join("air.pcap");
-    let header = PcapHeader { datalink: DataLink::ETHERNET, ..PcapHeader::default() };
-    let file = std::fs::File::create(&path).unwrap();
-    let mut writer = PcapWriter::with_header(std::io::BufWriter::new(file), header).unwrap();
-    for (place, (group, payload)) in air.iter().enumerate() {
-        let ethernet = PacketBuilder::ethernet2([0; 6], [1, 0, 0x5e, 0, 0, 1]);
-        let mut frame = Vec::new();
-        match group.address() {
-            IpAddr::V4(address) => ethernet.ipv4([192, 0, 2, 1], address.octets(), 1),
-            IpAddr::V6(address) => ethernet.ipv6(
-                [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
-                address.octets(),
-                1,
-            ),
-        }
-        .udp(40_000, group.port())
-        .write(&mut frame, payload)
-        .unwrap();
-        let at = Duration::from_micros(WALL.0 + place as u64);
-        writer.write_packet(&PcapPacket::new(at, frame.len() as u32, &frame)).unwrap();
-    }
-    path
-}
-
-/// What the peer says, and the object where it is whole.
+/// What the second box says of `air`, and the object where it is whole.
 fn peer(on_air: &OnAir, air: &Air, more: &[&str]) -> (Option<i32>, serde_json::Value, Vec<u8>) {
-    let directory = TempDir::new().unwrap();
-    let output = directory.path().join("object");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer/repair_peer.py");
-    let done = Command::new("python3")
-        .arg(script)
-        .arg("rebuild")
-        .arg(capture(directory.path(), air))
-        .args(["--source", &on_air.source(), "--announce", &on_air.groups[2].to_string()])
-        .arg("--output")
-        .arg(&output)
-        .args(more)
-        .output()
-        .unwrap();
-    let said = String::from_utf8(done.stderr).unwrap();
-    let figures = serde_json::from_slice(&done.stdout);
-    let figures = figures.unwrap_or_else(|error| panic!("{error}: {said}"));
-    (done.status.code(), figures, std::fs::read(output).unwrap_or_default())
+    rebuild(&on_air.source(), &on_air.groups[2].to_string(), air, more)
 }
 
 /// Rebuilds from one cycle with one datagram in twenty removed, and not without repair.
@@ -243,8 +179,7 @@ fn planned(choice: Choice, length: u64, slice_bytes: u16) -> OnAir {
 #[test]
 fn the_peer_computes_the_vectors_of_both_codes() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let done = Command::new("python3")
-        .arg(root.join("tests/peer/repair_peer.py"))
+    let done = second_box()
         .arg("self-test")
         .arg(root.join("carousels/fec/tests/vectors"))
         .output()
@@ -302,7 +237,7 @@ fn the_peer_rebuilds_what_is_sent_on_ipv6_with_trailers() {
 
 /// The repair datagrams of a recording.
 fn repairs<'a>(on_air: &OnAir, air: &'a mut Air) -> impl Iterator<Item = &'a mut Vec<u8>> {
-    let group = on_air.groups[1];
+    let group = on_air.groups[1].socket_addr();
     air.iter_mut()
         .filter(move |(to, bytes)| *to == group && bytes[3] == 128)
         .map(|(_, bytes)| bytes)
@@ -360,7 +295,7 @@ fn the_peer_mixes_no_revisions_of_an_object() {
     air.truncate(air.len() / 2);
     // A session that is told another file goes on under another number.
     let next = new.cycle().into_iter().map(|(group, mut bytes)| {
-        if group == new.groups[2] {
+        if group == new.groups[2].socket_addr() {
             bytes[19] = bytes[19].wrapping_add(1);
         }
         (group, bytes)
