@@ -47,6 +47,21 @@ pub(crate) fn wake_precisely() {
     }
 }
 
+/// Puts this thread behind every other one of the machine, for work that can wait.
+pub(crate) fn give_way() {
+    use thread_priority::{
+        NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+        set_thread_priority_and_policy, thread_native_id,
+    };
+    let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+    let asked = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle);
+    if asked.is_err()
+        && let Err(error) = rustix::process::setpriority_process(None, 19)
+    {
+        tracing::debug!("a thread that should give way keeps its priority: {error}");
+    }
+}
+
 /// Seconds since 1970, for objects made at send time.
 pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())

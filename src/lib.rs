@@ -16,6 +16,7 @@ pub mod pacer;
 pub mod plan;
 pub mod programme;
 pub mod publish;
+pub mod repair;
 pub mod serve;
 pub mod spool;
 
