@@ -82,6 +82,11 @@ pub trait Storage {
     fn recovered(&mut self) -> Option<Recovered> {
         None
     }
+
+    /// Why the recovery failed that [`Storage::recovered`] told of last, where an area was why; once.
+    fn recovery_error(&mut self) -> Option<Self::Error> {
+        None
+    }
 }
 
 /// Storage in memory: for control objects, tests and simulations.

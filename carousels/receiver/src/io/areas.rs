@@ -9,7 +9,9 @@ use arrayvec::ArrayVec;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use crate::{Area, limits};
+use super::recoveries::Recoveries;
+use super::summary::hex;
+use crate::{Area, Recovered, Recovery, limits};
 
 /// How every unfinished file begins, so that leftovers of a crash can be told and removed.
 pub(crate) const UNFINISHED: &str = ".receiving-";
@@ -45,6 +47,10 @@ pub(crate) struct Areas {
     scratch: Option<File>,
     repair: Option<File>,
     parking: Vec<u8>,
+    /// The thread that recovers blocks, once one was to be recovered.
+    recoveries: Option<Recoveries>,
+    /// What a recovery met in an area.
+    recovery_error: Option<StorageError>,
 }
 
 impl Areas {
@@ -52,7 +58,15 @@ impl Areas {
     pub(crate) fn new(directory: &Path) -> Result<Self, StorageError> {
         let slot = unfinished_file(directory)?;
         let directory = directory.to_owned();
-        Ok(Self { directory, slot, scratch: None, repair: None, parking: Vec::new() })
+        Ok(Self {
+            directory,
+            slot,
+            scratch: None,
+            repair: None,
+            parking: Vec::new(),
+            recoveries: None,
+            recovery_error: None,
+        })
     }
 
     pub(crate) fn write(
@@ -108,6 +122,33 @@ impl Areas {
         done.map_err(StorageError::doing("read", self.path(area)))
     }
 
+    /// Has a block recovered beside whatever follows.
+    pub(crate) fn recover(&mut self, recovery: Recovery) -> Result<(), StorageError> {
+        if self.recoveries.is_none() {
+            let repair = self.beside(Area::Repair)?.try_clone();
+            let begun = repair.and_then(|repair| Recoveries::start(self.slot.as_file(), repair));
+            let doing = StorageError::doing("begin to recover", self.slot.path());
+            self.recoveries = Some(begun.map_err(doing)?);
+        }
+        let ordered = self.recoveries.as_ref().map_or(Ok(()), |all| all.order(recovery));
+        ordered.map_err(StorageError::doing("recover a block of", self.slot.path()))
+    }
+
+    /// The outcome of a recovery, once.
+    pub(crate) fn recovered(&mut self) -> Option<Recovered> {
+        let (recovered, error) = self.recoveries.as_ref()?.outcome()?;
+        if let Some(error) = error {
+            let doing = StorageError::doing("recover a block of", self.slot.path());
+            self.recovery_error = Some(doing(error));
+        }
+        Some(recovered)
+    }
+
+    /// Why the recovery failed whose outcome was told last, where an area was why; once.
+    pub(crate) const fn recovery_error(&mut self) -> Option<StorageError> {
+        self.recovery_error.take()
+    }
+
     pub(crate) fn set_length(&self, length: u64) -> Result<(), StorageError> {
         self.slot.as_file().set_len(length).map_err(StorageError::doing("cut", self.slot.path()))
     }
@@ -136,7 +177,11 @@ impl Areas {
         match file {
             Some(file) => Ok(file),
             none => {
-                let doing = StorageError::doing("create a scratch file in", &self.directory);
+                let what = match area {
+                    Area::Repair => "create a file for repair symbols in",
+                    _ => "create a scratch file in",
+                };
+                let doing = StorageError::doing(what, &self.directory);
                 Ok(none.insert(tempfile::tempfile_in(&self.directory).map_err(doing)?))
             }
         }
@@ -174,8 +219,7 @@ pub(crate) fn digest(path: &Path) -> Result<(u64, String), StorageError> {
     let length = File::open(path)
         .and_then(|file| hash(file, &mut hasher))
         .map_err(StorageError::doing("read back", path))?;
-    let hex = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((length, hex))
+    Ok((length, hex(&hasher.finalize())))
 }
 
 fn hash(mut file: File, hasher: &mut Sha256) -> io::Result<u64> {

@@ -84,9 +84,9 @@ pub struct PartSummary {
     pub bytes: Option<u64>,
     /// SHA-256 of what the store holds, in hexadecimal.
     pub sha256: Option<String>,
-    /// What is known of the trailers of a download.
+    /// How the bytes of a download were verified.
     pub check: Option<Verification>,
-    /// Passes, seconds and attempts of a download.
+    /// Passes, seconds, attempts and repair of a download.
     #[serde(flatten)]
     pub figures: Option<ObjectFigures>,
     /// Why it failed.
@@ -145,7 +145,10 @@ pub struct BootSummary {
 /// # Errors
 /// When the store cannot be used or the stop flag is set.
 pub fn boot(request: &BootRequest, observer: &mut dyn Observer) -> Result<BootSummary, IoError> {
-    super::same_family(request.options.metadata, request.options.source)?;
+    let BootOptions { metadata, announce, source, .. } = request.options;
+    for group in [Some(metadata), announce].into_iter().flatten() {
+        super::same_family(group, source)?;
+    }
     let mut store = Store::open(&request.store)?;
     for warning in store.warnings() {
         observer.trouble(&Trouble::Store(warning.clone()));
@@ -283,8 +286,8 @@ fn part_summary(part: Part, report: &BootReport, objects: &[Object], store: &Sto
     let held = version.and_then(|_| store.image(part));
     let fetched = object(objects, Some(part));
     let check = match (outcome, fetched) {
-        (PartOutcome::Installed { check, .. }, Some(object)) => {
-            Some(Verification::of(object.follower.revision, *check))
+        (PartOutcome::Installed { check, sha256, .. }, Some(object)) => {
+            Some(Verification::of(object.follower.revision, *check, sha256.is_some()))
         }
         _ => None,
     };

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use stbcast_object::Group;
+use stbcast_object::{Group, Micros};
 
 use super::heard::LANES;
 use crate::{GroupDecoder, Input, Listen};
@@ -11,33 +11,46 @@ use crate::{GroupDecoder, Input, Listen};
 /// One decoder for each lane.
 #[derive(Default)]
 pub(super) struct Decoders {
-    lanes: [Option<GroupDecoder>; LANES],
+    lanes: [Option<Known>; LANES],
+}
+
+/// What is known of a group.
+struct Known {
+    listen: Listen,
+    decoder: GroupDecoder,
 }
 
 impl Decoders {
-    /// A group is heard in a lane. What is known of the group from before is kept.
+    /// A group is heard in a lane. What was learned of the trailers of a channel is kept; what a
+    /// FLUTE session says is to be told anew.
     pub(super) fn join(
         &mut self,
         lane: usize,
         group: Group,
         source: Option<IpAddr>,
-        listen: &Listen,
+        listen: Listen,
     ) {
-        let known =
-            self.lanes.iter_mut().find_map(|known| known.take_if(|one| one.group() == group));
+        let same = |known: &mut Known| known.decoder.group() == group && known.listen == listen;
+        let known = self.lanes.iter_mut().find_map(|known| known.take_if(same));
+        let known = known.filter(|known| known.listen == Listen::Slices);
         if let Some(place) = self.lanes.get_mut(lane) {
-            *place = Some(known.unwrap_or_else(|| GroupDecoder::new(group, source, listen)));
+            *place = Some(known.unwrap_or_else(|| {
+                let decoder = GroupDecoder::new(group, source, &listen);
+                Known { listen, decoder }
+            }));
         }
     }
 
-    /// The input that a datagram of a lane is; its payload is a range of `bytes`.
+    /// The input that a datagram of a lane is; its payload is a range of `bytes`. It came at `wall`
+    /// since the Unix epoch.
     pub(super) fn decode(
         &mut self,
         lane: usize,
         from: IpAddr,
         bytes: &[u8],
+        wall: Micros,
     ) -> Option<Input<'static, Range<usize>>> {
-        let decoder = self.lanes.get_mut(lane)?.as_mut()?;
-        Some(decoder.decode(from, bytes, None))
+        let known = self.lanes.get_mut(lane)?.as_mut()?;
+        Some(known.decoder.decode(from, bytes, Some(wall)))
     }
 }

@@ -10,6 +10,7 @@ use stbcast_object::Group;
 
 use super::heard::{Heard, LANES};
 use super::{Clock, Interface, Observer, ReceiveFigures, Receiver, Trouble, WAIT};
+use crate::Listen;
 
 /// A socket for each group, and what all of them have counted.
 pub(super) struct Ears<'a> {
@@ -40,6 +41,16 @@ pub(super) enum Stream {
     Main,
     /// What comes beside it.
     Side,
+}
+
+impl Stream {
+    /// What a group is that is heard for this.
+    pub(super) const fn of(listen: &Listen) -> Self {
+        match listen {
+            Listen::Slices => Self::Main,
+            Listen::Flute { .. } => Self::Side,
+        }
+    }
 }
 
 impl<'a> Ears<'a> {

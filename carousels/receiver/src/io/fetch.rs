@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 use stbcast_infocast::Check;
-use stbcast_object::Micros;
+use stbcast_object::{Group, Micros};
 
-use super::summary::Follower;
+use super::summary::{Follower, hex};
 use super::{
     Counters, FileStorage, Interface, IoError, Moment, ObjectFigures, Observer, ReceiveFigures,
-    RunOptions, RunSummary, Trouble, Verification, run,
+    RepairFigures, RunOptions, RunSummary, StorageError, Trouble, Verification, run,
 };
 use crate::{Event, Fetch, FetchError, FetchOptions, Target, limits};
 
@@ -32,6 +32,13 @@ pub struct FetchRequest {
     pub timeout: Micros,
     /// Attempts, at least 1.
     pub attempts: u8,
+    /// The announce session of the line-up: it says what the object is and where its repair
+    /// symbols are sent.
+    pub announce: Option<Group>,
+    /// The group of its repair symbols, whatever is announced.
+    pub repair: Option<Group>,
+    /// Bytes of memory that the fetch may need in all.
+    pub memory_bytes: usize,
     /// Ends the fetch when it becomes true.
     pub stop: Arc<AtomicBool>,
 }
@@ -46,6 +53,9 @@ impl FetchRequest {
             source: None,
             timeout: limits::TIMEOUT,
             attempts: limits::ATTEMPTS,
+            announce: None,
+            repair: None,
+            memory_bytes: limits::MEMORY_BYTES,
             stop: Arc::default(),
         }
     }
@@ -54,7 +64,7 @@ impl FetchRequest {
 /// An object that is in its file.
 #[derive(Clone, Debug, Serialize)]
 pub struct FetchSummary {
-    /// Where it came from, as `infocast://GROUP:PORT/NAME`.
+    /// Where it came from, as `infocast://GROUP:PORT/NAME` or `flute://GROUP:PORT/NAME`.
     pub url: String,
     /// The file.
     pub output: PathBuf,
@@ -62,7 +72,7 @@ pub struct FetchSummary {
     pub bytes: u64,
     /// Its SHA-256 in hexadecimal, read back from the file.
     pub sha256: String,
-    /// What is known of the sender's trailers.
+    /// How the bytes were verified.
     pub check: Verification,
     /// Passes and attempts it took.
     #[serde(flatten)]
@@ -75,10 +85,13 @@ pub struct FetchFigures {
     /// What was seen.
     #[serde(flatten)]
     pub counters: Counters,
-    /// Datagrams of the object that arrived, by the slices it has.
+    /// Datagrams of the object that arrived, source and repair, by the slices it has.
     pub cycles: f64,
     /// Attempts made.
     pub attempts: u8,
+    /// What repair did.
+    #[serde(flatten)]
+    pub repair: RepairFigures,
     /// How datagrams were taken from the kernel.
     #[serde(flatten)]
     pub receive: ReceiveFigures,
@@ -86,18 +99,19 @@ pub struct FetchFigures {
     pub receive_seconds: Option<f64>,
     /// Seconds it took to make the file durable and put it in place.
     pub commit_seconds: Option<f64>,
-    /// Seconds it took to read the file back for its SHA-256.
+    /// Seconds it took to read the file back for its SHA-256, where none was announced.
     pub digest_seconds: Option<f64>,
 }
 
 impl FetchFigures {
     fn of(run: &RunSummary, follower: &Follower, error: Option<&FetchError>) -> Self {
-        let ObjectFigures { cycles, attempts, .. } = follower.figures(&run.moment, error);
+        let ObjectFigures { cycles, attempts, repair, .. } = follower.figures(&run.moment, error);
         let stored = run.storage.stored_at.zip(follower.found_at);
         Self {
             counters: Counters::of(&run.moment),
             cycles,
             attempts,
+            repair,
             receive: run.receive.clone(),
             receive_seconds: stored.map(|(stored, found)| stored.since(found).as_secs_f64()),
             commit_seconds: stored.map(|_| run.storage.commit.as_secs_f64()),
@@ -132,11 +146,20 @@ pub fn fetch(
     request: &FetchRequest,
     observer: &mut dyn Observer,
 ) -> Result<FetchSummary, FetchFailure> {
-    let FetchRequest { source, timeout, attempts, .. } = *request;
-    let target = request.target.clone();
-    super::same_family(target.group(), source)?;
+    let FetchRequest { ref target, source, announce, repair, .. } = *request;
+    for group in [Some(target.group()), announce, repair].into_iter().flatten() {
+        super::same_family(group, source)?;
+    }
     let mut storage = FileStorage::new(&request.output)?;
-    let options = FetchOptions { timeout, attempts, source, ..FetchOptions::default() };
+    let options = FetchOptions {
+        timeout: request.timeout,
+        attempts: request.attempts,
+        source,
+        announce,
+        repair,
+        memory_bytes: request.memory_bytes,
+        ..FetchOptions::default()
+    };
     let mut session = Fetch::new(target.clone(), options);
     let mut watch = Watch { observer, follower: Follower::default(), end: None, trouble: None };
     let outside = RunOptions { interface: request.interface.as_ref(), stop: &request.stop };
@@ -144,27 +167,57 @@ pub fn fetch(
     let Watch { follower, end, trouble, .. } = watch;
     let error = end.as_ref().and_then(|end| end.as_ref().err());
     let mut figures = FetchFigures::of(&summary, &follower, error);
-    let fail = |figures, error| Err(FetchFailure { error, figures: Box::new(figures) });
-    match end {
-        Some(Ok(check)) => {
-            let began = Instant::now();
-            let digest = storage.digest();
-            figures.digest_seconds = Some(began.elapsed().as_secs_f64());
-            match digest {
-                Err(error) => fail(figures, error.into()),
-                Ok((bytes, sha256)) => Ok(FetchSummary {
-                    url: target.to_string(),
-                    output: request.output.clone(),
-                    bytes,
-                    sha256,
-                    check: Verification::of(follower.revision, check),
-                    figures,
-                }),
-            }
+    let whole = match end {
+        Some(Ok(whole)) => whole.verified(&storage, &mut figures).map_err(IoError::from),
+        Some(Err(error)) => Err(IoError::Fetch { error, trouble }),
+        None if summary.interrupted => Err(IoError::Interrupted),
+        None => Err(IoError::NoResult),
+    };
+    match whole {
+        Err(error) => Err(FetchFailure { error, figures: Box::new(figures) }),
+        Ok(Verified { bytes, sha256, check, announced }) => Ok(FetchSummary {
+            url: target.to_string(),
+            output: request.output.clone(),
+            bytes,
+            sha256,
+            check: Verification::of(follower.revision, check, announced),
+            figures,
+        }),
+    }
+}
+
+/// An object that is in its file, as the session says.
+#[derive(Clone, Copy)]
+struct Whole {
+    bytes: u64,
+    check: Option<Check>,
+    sha256: Option<[u8; 32]>,
+}
+
+/// The same with a digest of what is in the file.
+struct Verified {
+    bytes: u64,
+    sha256: String,
+    check: Option<Check>,
+    announced: bool,
+}
+
+impl Whole {
+    /// Reads the file back, unless the session did so for the digest that is announced.
+    fn verified(
+        self,
+        storage: &FileStorage,
+        figures: &mut FetchFigures,
+    ) -> Result<Verified, StorageError> {
+        let Self { bytes, check, sha256 } = self;
+        if let Some(sha256) = sha256 {
+            return Ok(Verified { bytes, sha256: hex(&sha256), check, announced: true });
         }
-        Some(Err(error)) => fail(figures, IoError::Fetch { error, trouble }),
-        None if summary.interrupted => fail(figures, IoError::Interrupted),
-        None => fail(figures, IoError::NoResult),
+        let began = Instant::now();
+        let digest = storage.digest();
+        figures.digest_seconds = Some(began.elapsed().as_secs_f64());
+        let (bytes, sha256) = digest?;
+        Ok(Verified { bytes, sha256, check, announced: false })
     }
 }
 
@@ -172,7 +225,7 @@ pub fn fetch(
 struct Watch<'a> {
     observer: &'a mut dyn Observer,
     follower: Follower,
-    end: Option<Result<Option<Check>, FetchError>>,
+    end: Option<Result<Whole, FetchError>>,
     /// The first thing that went wrong outside: the likely cause of a failure.
     trouble: Option<Trouble>,
 }
@@ -181,7 +234,9 @@ impl Observer for Watch<'_> {
     fn event(&mut self, moment: &Moment, event: &Event) {
         self.follower.note(moment, event);
         match event {
-            Event::Complete { check, .. } => self.end = Some(Ok(*check)),
+            Event::Complete { length, check, sha256 } => {
+                self.end = Some(Ok(Whole { bytes: *length, check: *check, sha256: *sha256 }));
+            }
             Event::Failed(error) => self.end = Some(Err(*error)),
             _ => {}
         }

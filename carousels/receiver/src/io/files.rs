@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::areas::{self, Areas, StorageError};
-use crate::{Area, Role, Storage};
+use crate::{Area, Recovered, Recovery, Role, Storage};
 
 /// One output file: the object is received beside it and takes its place in one step.
 #[derive(Debug)]
@@ -81,6 +81,18 @@ impl Storage for FileStorage {
         into: &mut Vec<u8>,
     ) -> Result<(), StorageError> {
         self.areas("read")?.read(area, offset, length, into)
+    }
+
+    fn recover(&mut self, recovery: Recovery) -> Result<Option<Recovered>, StorageError> {
+        self.areas("recover")?.recover(recovery).map(|()| None)
+    }
+
+    fn recovered(&mut self) -> Option<Recovered> {
+        self.areas.as_mut()?.recovered()
+    }
+
+    fn recovery_error(&mut self) -> Option<StorageError> {
+        self.areas.as_mut()?.recovery_error()
     }
 
     fn sync(&mut self, length: u64) -> Result<(), StorageError> {

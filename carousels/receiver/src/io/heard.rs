@@ -10,9 +10,10 @@ use std::ops::Range;
 use stbcast_object::Micros;
 
 use super::batch::{BATCH_BYTES, Datagram, Lane};
+use crate::limits;
 
 /// Sockets at most.
-pub(super) const LANES: usize = 3;
+pub(super) const LANES: usize = limits::GROUPS_MAX;
 
 /// Where the lanes lie. The first is as large as a batch of its own, the others are for less.
 const ROOMS: [Range<usize>; LANES] =

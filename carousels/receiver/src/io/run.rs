@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt::Display;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use stbcast_object::Micros;
 
@@ -13,10 +14,13 @@ use super::ears::{Ears, Stream};
 use super::heard::Heard;
 use super::timed::{StorageTimes, Timed};
 use super::{Interface, Moment, Observer, ReceiveFigures, Trouble, WAIT, Watched};
-use crate::{Input, Listen, Output, Storage, drive_all};
+use crate::{Input, Output, Storage, drive_all};
 
 /// Shortest time between two progress ticks.
 const TICK: Micros = Micros::from_millis(100);
+
+/// How long to wait for datagrams while a block is being recovered.
+const RECOVERING_WAIT: Duration = Duration::from_millis(5);
 
 /// The outside of a run.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +59,7 @@ pub fn run<S: Watched, T: Storage<Error: Display>>(
     let mut storage = Timed::new(storage, shell.ears.clock);
     let mut heard = Heard::default();
     let mut interrupted = false;
-    while let (false, Some(wake_at)) = (session.is_over(), session.wake_at()) {
+    while let Some(wake_at) = shell.goes_on(session, &storage) {
         if options.stop.load(Ordering::Relaxed) {
             interrupted = true;
             break;
@@ -107,20 +111,48 @@ impl<'a> Shell<'a> {
         }
     }
 
-    /// Wakes the session, which wants that at `wake_at`, or hears what there is.
-    fn turn<S, T>(&mut self, session: &mut S, storage: &mut T, heard: &mut Heard, wake_at: Micros)
-    where
+    /// When the session wants to be woken; `None` when nothing is to come any more.
+    fn goes_on<S: Watched, T: Storage>(
+        &self,
+        session: &S,
+        storage: &Timed<'_, T>,
+    ) -> Option<Micros> {
+        // A session may wait for nothing but a block that is being recovered.
+        let recovered = storage.is_recovering().then_some(Micros::NEVER);
+        (!session.is_over()).then(|| session.wake_at().or(recovered))?
+    }
+
+    /// Hands in what was recovered, wakes the session, which wants that at `wake_at`, or hears what
+    /// there is.
+    fn turn<S, T>(
+        &mut self,
+        session: &mut S,
+        storage: &mut Timed<'_, T>,
+        heard: &mut Heard,
+        wake_at: Micros,
+    ) where
         S: Watched,
         T: Storage<Error: Display>,
     {
-        if self.heard_until >= wake_at.after(self.joined_late) {
-            self.told_at = self.heard_until;
-            let mut wake = Some((self.told_at, Input::Wake));
-            self.step(session, storage, &[], &mut |_, _| wake.take());
+        let due = match storage.recovered() {
+            Some(recovered) => Some(Input::Recovered(recovered)),
+            None if self.heard_until >= wake_at.after(self.joined_late) => {
+                self.told_at = self.heard_until;
+                Some(Input::Wake)
+            }
+            None => None,
+        };
+        if let Some(error) = storage.recovery_error() {
+            self.observer.trouble(&Trouble::Storage(error.to_string()));
+        }
+        if due.is_some() {
+            let mut due = due.map(|input| (self.told_at, input));
+            self.step(session, storage, &[], &mut |_, _| due.take());
             heard.queue.give(self.ears.owners());
         } else {
             let before = self.ears.clock.now();
-            self.ears.recv(heard, WAIT, self.observer);
+            let patience = if storage.is_recovering() { RECOVERING_WAIT } else { WAIT };
+            self.ears.recv(heard, patience, self.observer);
             let silent = heard.is_empty();
             self.hear(session, storage, heard);
             // Behind datagrams more may wait: the time is that of the last one.
@@ -149,7 +181,8 @@ impl<'a> Shell<'a> {
                 let (lane, Datagram { from, at, range }) = queue.next()?;
                 *told_at = at.max(*told_at);
                 let start = range.start;
-                let input = decoders.decode(lane, from.ip(), bytes.get(range)?)?;
+                let wall = clock.wall_at(*told_at).into();
+                let input = decoders.decode(lane, from.ip(), bytes.get(range)?, wall)?;
                 Some((*told_at, input.within(start)))
             });
             if halt == Halt::Moved {
@@ -173,16 +206,18 @@ impl<'a> Shell<'a> {
     {
         let Self { observer, ears, decoders, told_at, joined_late, .. } = self;
         let halt = Cell::new(Halt::Exhausted);
-        let (mut events, mut joined) = (Vec::new(), Vec::new());
+        let (mut events, mut joined, mut joined_at) = (Vec::new(), Vec::new(), None);
         let inputs = std::iter::from_fn(|| match halt.get() {
             Halt::Exhausted => next(decoders, told_at),
             _ => None,
         });
         let shell = &mut |output| match output {
             Output::Join { group, source, listen } => {
-                let stream = if listen == Listen::Slices { Stream::Main } else { Stream::Side };
-                let lane = ears.join(group, source, stream, *observer);
-                joined.push((lane, group, source, listen, ears.clock.now()));
+                let stream = Stream::of(&listen);
+                if let Some(lane) = ears.join(group, source, stream, *observer) {
+                    joined.push((lane, group, source, listen));
+                }
+                joined_at = Some(ears.clock.now());
                 halt.set(Halt::Moved);
             }
             Output::Leave { group } => {
@@ -202,11 +237,11 @@ impl<'a> Shell<'a> {
         if let Err(error) = stored {
             observer.trouble(&Trouble::Storage(error.to_string()));
         }
-        for (lane, group, source, listen, joined_at) in joined {
+        for (lane, group, source, listen) in joined {
+            decoders.join(lane, group, source, listen);
+        }
+        if let Some(joined_at) = joined_at {
             *joined_late = joined_at.since(*told_at);
-            if let Some(lane) = lane {
-                decoders.join(lane, group, source, &listen);
-            }
         }
         if !events.is_empty() {
             let moment = moment(session, *told_at);

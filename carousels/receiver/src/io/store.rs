@@ -15,7 +15,7 @@ use rustix::fs::{FlockOperation, flock};
 use stbcast_bootcast::Part;
 
 use super::areas::{self, Areas, StorageError, UNFINISHED};
-use crate::{Area, MemoryStorage, OutsideArea, Role, Storage, StoredVersions};
+use crate::{Area, MemoryStorage, OutsideArea, Recovered, Recovery, Role, Storage, StoredVersions};
 
 mod manifest;
 #[cfg(test)]
@@ -73,7 +73,7 @@ pub struct Store {
 enum Current {
     None,
     Control,
-    Part { part: Part, version: String, areas: Areas },
+    Part { part: Part, version: String, areas: Box<Areas> },
 }
 
 /// Counts the file-system operations of a commit, so that a test can cut it off after each.
@@ -268,7 +268,7 @@ impl Storage for Store {
                 let mut areas = Areas::new(&self.directory)?;
                 areas.keep_when_dropped(self.steps.left.is_some());
                 let version = version.unwrap_or_default().to_owned();
-                Current::Part { part, version, areas }
+                Current::Part { part, version, areas: Box::new(areas) }
             }
         };
         Ok(())
@@ -315,6 +315,28 @@ impl Storage for Store {
         }
     }
 
+    fn recover(&mut self, recovery: Recovery) -> Result<Option<Recovered>, StoreError> {
+        match &mut self.current {
+            Current::None => Err(StoreError::NotBegun("recover")),
+            Current::Control => Ok(self.control.recover(recovery)?),
+            Current::Part { areas, .. } => Ok(areas.recover(recovery).map(|()| None)?),
+        }
+    }
+
+    fn recovered(&mut self) -> Option<Recovered> {
+        match &mut self.current {
+            Current::Part { areas, .. } => areas.recovered(),
+            _ => None,
+        }
+    }
+
+    fn recovery_error(&mut self) -> Option<StoreError> {
+        match &mut self.current {
+            Current::Part { areas, .. } => areas.recovery_error().map(StoreError::from),
+            _ => None,
+        }
+    }
+
     fn sync(&mut self, length: u64) -> Result<(), StoreError> {
         match &self.current {
             Current::None => Err(StoreError::NotBegun("sync")),
@@ -336,7 +358,7 @@ impl Storage for Store {
                 self.current = Current::Control;
                 Ok(self.control.commit()?)
             }
-            Current::Part { part, version, areas } => Ok(self.install(part, version, areas)?),
+            Current::Part { part, version, areas } => Ok(self.install(part, version, *areas)?),
         }
     }
 }

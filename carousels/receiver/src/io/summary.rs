@@ -6,8 +6,8 @@ use serde::Serialize;
 use stbcast_infocast::Check;
 use stbcast_object::Micros;
 
-use super::{Moment, ReceivePath, Receiver};
-use crate::{Event, FetchError, Revision, Stats};
+use super::{AnnouncedObject, Moment, ReceivePath, Receiver, RepairFigures};
+use crate::{Announcement, Event, FetchError, Revision, Stats};
 
 /// What a session saw and how long it took.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -22,6 +22,8 @@ pub struct Counters {
     pub duplicates: u64,
     /// Packets of other objects.
     pub foreign: u64,
+    /// Datagrams of announce sessions and of what else FLUTE sessions describe.
+    pub descriptions: u64,
     /// Datagrams refused, by reason; reasons without any are left out.
     pub rejected: BTreeMap<&'static str, u64>,
     /// Revisions that replaced one being received.
@@ -40,6 +42,7 @@ impl Counters {
             stored: stats.stored,
             duplicates: stats.duplicates,
             foreign: stats.foreign,
+            descriptions: stats.descriptions,
             rejected: rejected(stats),
             revision_changes: stats.revision_changes,
             seconds: moment.at.as_secs_f64(),
@@ -100,6 +103,8 @@ pub(crate) fn rejected(stats: &Stats) -> BTreeMap<&'static str, u64> {
 /// What is known of how an object's trailers verify it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verification {
+    /// The object has the SHA-256 that is announced.
+    Announced,
     /// Every slice, or the whole object, passed this check.
     Checked(Check),
     /// There were trailers, but nobody could tell how they are computed.
@@ -109,8 +114,11 @@ pub enum Verification {
 }
 
 impl Verification {
-    /// From the revision received and the check learned.
-    pub(crate) fn of(revision: Option<Revision>, check: Option<Check>) -> Self {
+    /// From the revision received, the check learned, and whether the digest is the announced one.
+    pub(crate) fn of(revision: Option<Revision>, check: Option<Check>, announced: bool) -> Self {
+        if announced {
+            return Self::Announced;
+        }
         let trailer_bytes = revision.map_or(0, |revision| revision.precoding.trailer_bytes());
         match check {
             Some(check) => Self::Checked(check),
@@ -123,6 +131,7 @@ impl Verification {
 impl std::fmt::Display for Verification {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::Announced => f.write_str("SHA-256 as announced"),
             Self::Checked(check) => check.fmt(f),
             Self::Unexplained => {
                 f.write_str("unverified: the sender's trailers could not be explained")
@@ -136,55 +145,79 @@ impl Serialize for Verification {
     /// The check in words, or null.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Checked(check) => serializer.collect_str(check),
+            Self::Announced | Self::Checked(_) => serializer.collect_str(self),
             Self::Unexplained | Self::NoTrailer => serializer.serialize_none(),
         }
     }
 }
 
-/// Follows one object of a session: which revision, how many passes.
-#[derive(Clone, Copy, Debug, Default)]
+/// Follows one object of a session: which revision, how many passes, with which repair.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Follower {
     began: Moment,
-    /// When its first datagram arrived.
+    /// When its first datagram arrived, or its description.
     pub(crate) found_at: Option<Micros>,
     pub(crate) revision: Option<Revision>,
+    slices: Option<u32>,
     failed_attempts: u8,
+    announced: Option<AnnouncedObject>,
+    no_repair: Option<String>,
 }
 
 /// The figures of one object.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObjectFigures {
-    /// Datagrams of the object that arrived, by the slices it has: 1 is a perfect reception.
+    /// Datagrams of the object that arrived, source and repair, by the slices it has: 1 is a
+    /// perfect reception.
     pub cycles: f64,
     /// Seconds from the join to the commit or the failure.
     pub seconds: f64,
     /// Attempts made.
     pub attempts: u8,
+    /// What repair did.
+    #[serde(flatten)]
+    pub repair: RepairFigures,
 }
 
 impl Follower {
     /// Starts to follow an object whose fetch begins now.
-    pub(crate) const fn begin(began: Moment) -> Self {
-        Self { began, found_at: None, revision: None, failed_attempts: 0 }
+    pub(crate) fn begin(began: Moment) -> Self {
+        Self { began, ..Self::default() }
     }
 
     pub(crate) fn note(&mut self, moment: &Moment, event: &Event) {
         match event {
             Event::Found { revision } | Event::RevisionChanged { revision, .. } => {
                 self.revision = Some(*revision);
+                self.slices = Some(revision.total);
                 self.found_at.get_or_insert(moment.at);
             }
+            Event::Announced(announcement) | Event::RevisionBegun { announcement, .. } => {
+                self.note_announced(announcement);
+                self.found_at.get_or_insert(moment.at);
+            }
+            Event::Plain(reason) => self.no_repair = Some(reason.to_string()),
+            Event::NoRepair(reason) => self.no_repair = Some(reason.to_string()),
             Event::AttemptFailed { attempt } => self.failed_attempts = *attempt,
             _ => {}
         }
+    }
+
+    fn note_announced(&mut self, announcement: &Announcement) {
+        self.announced = Some(AnnouncedObject::of(announcement));
+        self.no_repair = None;
+        let slice_bytes = announcement.slice_bytes.or(announcement.symbol_bytes);
+        let slices = announcement.length.zip(slice_bytes).map(|(length, slice_bytes)| {
+            u32::try_from(length.div_ceil(slice_bytes.get().into())).unwrap_or(u32::MAX)
+        });
+        self.slices = slices.or(self.slices);
     }
 
     /// The figures at a moment, with the reason where the object was given up.
     #[expect(clippy::cast_precision_loss, reason = "shown to people, never computed with")]
     pub(crate) fn figures(&self, now: &Moment, error: Option<&FetchError>) -> ObjectFigures {
         let datagrams = now.stats.wanted().saturating_sub(self.began.stats.wanted());
-        let slices = self.revision.map_or(1, |revision| revision.total).max(1);
+        let slices = self.slices.unwrap_or(1).max(1);
         let attempts = match error {
             Some(FetchError::Silent { attempts, .. }) => *attempts,
             _ => self.failed_attempts.saturating_add(1),
@@ -193,8 +226,27 @@ impl Follower {
             cycles: datagrams as f64 / f64::from(slices),
             seconds: now.at.since(self.began.at).as_secs_f64(),
             attempts,
+            repair: self.repair(now),
         }
     }
+
+    fn repair(&self, now: &Moment) -> RepairFigures {
+        let (stats, began) = (&now.stats, &self.began.stats);
+        let gained = |now: u64, began: u64| now.saturating_sub(began);
+        RepairFigures {
+            announced: self.announced.clone(),
+            no_repair: self.no_repair.clone(),
+            recovered_blocks: gained(stats.recovered_blocks, began.recovered_blocks),
+            recovered_symbols: gained(stats.recovered_symbols, began.recovered_symbols),
+            repair_stored: gained(stats.repair_stored, began.repair_stored),
+            repair_useless: gained(stats.repair_useless, began.repair_useless),
+        }
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -21,15 +21,21 @@ pub(super) struct Timed<'a, T> {
     storage: &'a mut T,
     clock: Clock,
     times: StorageTimes,
+    recovering: bool,
 }
 
 impl<'a, T> Timed<'a, T> {
     pub(super) fn new(storage: &'a mut T, clock: Clock) -> Self {
-        Self { storage, clock, times: StorageTimes::default() }
+        Self { storage, clock, times: StorageTimes::default(), recovering: false }
     }
 
     pub(super) const fn times(&self) -> StorageTimes {
         self.times
+    }
+
+    /// Whether a recovery is under way.
+    pub(super) const fn is_recovering(&self) -> bool {
+        self.recovering
     }
 
     fn timed<R>(&mut self, operation: impl FnOnce(&mut T) -> R) -> R {
@@ -45,6 +51,7 @@ impl<T: Storage> Storage for Timed<'_, T> {
 
     fn begin(&mut self, role: Role, version: Option<&str>) -> Result<(), T::Error> {
         self.times = StorageTimes::default();
+        self.recovering = false;
         self.storage.begin(role, version)
     }
 
@@ -77,10 +84,18 @@ impl<T: Storage> Storage for Timed<'_, T> {
     }
 
     fn recover(&mut self, recovery: Recovery) -> Result<Option<Recovered>, T::Error> {
-        self.storage.recover(recovery)
+        let begun = self.storage.recover(recovery);
+        self.recovering = matches!(begun, Ok(None));
+        begun
     }
 
     fn recovered(&mut self) -> Option<Recovered> {
-        self.storage.recovered()
+        let recovered = self.storage.recovered();
+        self.recovering &= recovered.is_none();
+        recovered
+    }
+
+    fn recovery_error(&mut self) -> Option<T::Error> {
+        self.storage.recovery_error()
     }
 }

@@ -15,7 +15,10 @@ pub enum UrlError {
     #[error("it does not begin with infocast:// or flute://: write infocast://GROUP[:PORT]/NAME")]
     Scheme,
     /// Nothing behind the group.
-    #[error("the object's name is missing: write infocast://GROUP[:PORT]/NAME")]
+    #[error(
+        "the object's name is missing: write infocast://GROUP[:PORT]/NAME or \
+         flute://GROUP:PORT/NAME"
+    )]
     NoName,
     /// The group is none.
     #[error(transparent)]

@@ -22,6 +22,8 @@ use stbcast_object::Group;
 
 use crate::common::Sent;
 
+pub mod headend;
+
 /// No wait in a test is longer.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -49,16 +51,32 @@ impl Air {
     }
 
     pub fn play_from(source: Ipv4Addr, datagrams: Vec<(Group, Vec<u8>)>) -> Self {
+        let mut at = 0;
+        Self::steps_from(source, move || {
+            let next = datagrams.get(at).cloned();
+            at = (at + 1) % datagrams.len().max(1);
+            next
+        })
+    }
+
+    /// Sends what `next` gives, some thousand times a second; nothing where it gives nothing.
+    pub fn steps(next: impl FnMut() -> Option<(Group, Vec<u8>)> + Send + 'static) -> Self {
+        Self::steps_from(Ipv4Addr::LOCALHOST, next)
+    }
+
+    fn steps_from(
+        source: Ipv4Addr,
+        mut next: impl FnMut() -> Option<(Group, Vec<u8>)> + Send + 'static,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let socket = sender(source);
         let told = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let began = Instant::now();
-            for (group, datagram) in datagrams.iter().cycle() {
-                if told.load(Ordering::Relaxed) || began.elapsed() > 2 * DEADLINE {
-                    return;
+            while !told.load(Ordering::Relaxed) && began.elapsed() < 2 * DEADLINE {
+                if let Some((group, datagram)) = next() {
+                    socket.send_to(&datagram, group.socket_addr()).unwrap();
                 }
-                socket.send_to(datagram, group.socket_addr()).unwrap();
                 std::thread::sleep(Duration::from_micros(100));
             }
         });

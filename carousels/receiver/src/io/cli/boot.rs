@@ -11,7 +11,7 @@ use stbcast_infocast::{Name, NameError};
 use stbcast_object::Group;
 
 use super::console::Console;
-use super::{FAILED, Network, NoFigures, Patience, answer, answer_json, fail, group};
+use super::{FAILED, Network, NoFigures, Patience, Repair, answer, answer_json, fail, group};
 use crate::BootOptions;
 use crate::io::{BootRequest, BootSummary, Booted, BootedFrom, IoError, PartSummary, boot};
 
@@ -30,6 +30,8 @@ pub(super) struct Arguments {
     /// Download the diagnostic image too.
     #[arg(long)]
     diagnostic: bool,
+    #[command(flatten)]
+    repair: Repair,
     #[command(flatten)]
     network: Network,
     #[command(flatten)]
@@ -62,12 +64,15 @@ pub(super) fn run(arguments: &Arguments, stop: Arc<AtomicBool>) -> ExitCode {
 }
 
 fn request(arguments: &Arguments, stop: Arc<AtomicBool>) -> Result<BootRequest, IoError> {
-    let Arguments { metadata, bootcast_id, store, diagnostic, network, patience, .. } = arguments;
+    let Arguments { metadata, bootcast_id, store, diagnostic, repair, network, patience, .. } =
+        arguments;
     let options = BootOptions {
         diagnostic: *diagnostic,
         timeout: patience.timeout(),
         attempts: patience.attempts,
         source: network.source,
+        announce: repair.announce,
+        memory_bytes: repair.memory_bytes(),
         ..BootOptions::new(*metadata, *bootcast_id)
     };
     let interface = network.interface()?;
@@ -94,14 +99,19 @@ fn outcome(part: &PartSummary) -> Option<String> {
     let version = shown(part.version.as_deref());
     match part.outcome {
         "installed" => {
-            let figures = part.figures.unwrap_or_default();
-            Some(format!(
+            let figures = part.figures.clone().unwrap_or_default();
+            let mut text = format!(
                 "installed version {version}, {} bytes, {:.2} s, {:.2} cycles, sha-256 {}",
                 part.bytes.unwrap_or_default(),
                 figures.seconds,
                 figures.cycles,
                 part.sha256.as_deref().unwrap_or_default(),
-            ))
+            );
+            let repair = figures.repair.to_string();
+            if !repair.is_empty() {
+                let _ = write!(text, ", repair {repair}");
+            }
+            Some(text)
         }
         "up_to_date" => Some(format!("up to date, version {version}")),
         "failed" => Some(format!("failed: {}", part.error.as_deref().unwrap_or_default())),

@@ -1,14 +1,19 @@
 //! What a person sees while a session runs: lines on stderr, and a bar where that is a terminal.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write};
+use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::tell;
-use crate::io::{Moment, Observer, PartWord, Trouble};
+use crate::io::{AnnouncedObject, Moment, Observer, PartWord, Trouble};
 use crate::{Event, Revision};
 
-const BAR: &str = "{bar:30} {pos}/{len} slices, {msg}, {eta} left";
+/// Of an object received slice by slice nobody knows how many passes it will take.
+const SLICES: &str = "{bar:30} {pos}/{len} slices, {msg}, {eta} left";
+
+/// Of one that is announced each symbol that counts brings the end nearer by one.
+const SYMBOLS: &str = "{bar:30} {pos}/{len} symbols, {msg}";
 
 /// Watches a session for a person.
 pub(super) struct Console {
@@ -16,12 +21,14 @@ pub(super) struct Console {
     bar: Option<ProgressBar>,
     /// When the object of the bar was first seen.
     began: Moment,
+    /// Whether the object is announced: then progress counts symbols.
+    announced: bool,
 }
 
 impl Console {
     /// A console; a quiet one says nothing.
     pub(super) fn new(quiet: bool) -> Self {
-        Self { quiet, bar: None, began: Moment::default() }
+        Self { quiet, bar: None, began: Moment::default(), announced: false }
     }
 
     /// Says a line above the bar.
@@ -40,15 +47,31 @@ impl Console {
         if self.quiet || total == 0 {
             return;
         }
+        let (template, mut message) = if self.announced {
+            (SYMBOLS, rate(&self.began, moment))
+        } else {
+            (SLICES, rate(&self.began, moment))
+        };
+        if self.announced
+            && let Some(left) = left(&self.began, moment)
+        {
+            let _ = write!(message, ", {} left", HumanDuration(left));
+        }
         let bar = self.bar.get_or_insert_with(|| {
             // On anything but a terminal it draws nothing.
-            let style = ProgressStyle::with_template(BAR);
+            let style = ProgressStyle::with_template(template);
             ProgressBar::new(total)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         bar.set_length(total);
         bar.set_position(moment.progress.held.into());
-        bar.set_message(rate(&self.began, moment));
+        bar.set_message(message);
+    }
+
+    /// An object begins, or begins anew.
+    fn begin(&mut self, moment: &Moment, announced: bool) {
+        self.clear();
+        (self.began, self.announced) = (*moment, announced);
     }
 
     fn clear(&mut self) {
@@ -66,11 +89,19 @@ fn rate(began: &Moment, now: &Moment) -> String {
     format!("{:.2} Mbit/s", bits / seconds / 1e6)
 }
 
+/// Time until the object is whole, if symbols come on as they did since `began`.
+fn left(began: &Moment, now: &Moment) -> Option<Duration> {
+    let gained = now.progress.held.checked_sub(began.progress.held).filter(|gained| *gained > 0)?;
+    let missing = u64::from(now.progress.total.saturating_sub(now.progress.held));
+    let passed = now.at.since(began.at).0;
+    Some(Duration::from_micros(missing.saturating_mul(passed) / u64::from(gained)))
+}
+
 impl Observer for Console {
     fn event(&mut self, moment: &Moment, event: &Event) {
         match event {
             Event::Found { revision } => {
-                self.began = *moment;
+                self.begin(moment, false);
                 let Revision { total, object_type, precoding, .. } = revision;
                 let slices = if *total == 1 { "slice" } else { "slices" };
                 self.line(format_args!(
@@ -81,19 +112,30 @@ impl Observer for Console {
                 "the object changed on air: {dropped} slices of the old one are not used"
             )),
             Event::Announced(announcement) => {
-                self.began = *moment;
-                let bytes = announcement.length.unwrap_or_default();
-                self.line(format_args!("announced: {bytes} bytes"));
+                self.begin(moment, true);
+                let announced = AnnouncedObject::of(announcement);
+                self.line(format_args!("announced: {announced}"));
             }
-            Event::Plain(reason) => self.line(format_args!("fetched as it comes: {reason}")),
+            Event::Plain(reason) => {
+                self.line(format_args!("without repair: {reason}"));
+            }
             Event::NoRepair(reason) => self.line(format_args!("without repair: {reason}")),
-            Event::NextRevision(_) => self.line(format_args!("a new revision is announced")),
-            Event::RevisionBegun { dropped, .. } => self.line(format_args!(
-                "the new revision is on air: {dropped} symbols of the old one are not used"
-            )),
-            Event::DigestFailed { failures } => self.line(format_args!(
-                "the object is not what is announced ({failures}): comparing it with what comes"
-            )),
+            Event::NextRevision(_) => self.line("a new revision is announced"),
+            Event::RevisionBegun { announcement, dropped } => {
+                self.begin(moment, true);
+                let announced = AnnouncedObject::of(announcement);
+                self.line(format_args!(
+                    "the new revision is on air: {announced}; {dropped} symbols of the old one \
+                     are not used"
+                ));
+            }
+            Event::DigestFailed { failures } => {
+                self.begin(moment, true);
+                self.line(format_args!(
+                    "what was received has not the announced SHA-256 ({failures}): it is compared \
+                     with what comes"
+                ));
+            }
             Event::AttemptFailed { attempt } => {
                 self.line(format_args!("attempt {attempt} heard nothing"));
             }
@@ -117,5 +159,27 @@ impl Observer for Console {
 
     fn trouble(&mut self, trouble: &Trouble) {
         self.line(format_args!("warning: {trouble}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Progress;
+    use stbcast_object::Micros;
+
+    fn moment(seconds: u64, held: u32) -> Moment {
+        let progress = Progress { held, total: 1_000, attempt: 1 };
+        Moment { at: Micros::from_secs(seconds), progress, ..Moment::default() }
+    }
+
+    #[test]
+    fn the_time_left_is_what_the_symbols_that_are_missing_take() {
+        let began = moment(5, 0);
+        assert_eq!(left(&began, &moment(6, 0)), None, "nobody knows yet");
+        assert_eq!(left(&began, &moment(7, 100)), Some(Duration::from_secs(18)));
+        assert_eq!(left(&began, &moment(15, 500)), Some(Duration::from_secs(10)));
+        assert_eq!(left(&began, &moment(25, 1_000)), Some(Duration::ZERO));
+        assert_eq!(left(&moment(5, 500), &moment(6, 0)), None, "all was dropped");
     }
 }

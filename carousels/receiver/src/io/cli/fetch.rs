@@ -1,27 +1,37 @@
 //! `stbcast-receiver fetch`: one object into one file.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Args;
+use stbcast_object::Group;
 
 use super::console::Console;
-use super::{Network, Patience, answer, answer_json, fail};
+use super::{Network, Patience, Repair, answer, answer_json, fail, group};
 use crate::Target;
 use crate::io::{
-    FetchFailure, FetchFigures, FetchRequest, FetchSummary, IoError, fetch, parse_url,
+    Counters, FetchFailure, FetchFigures, FetchRequest, FetchSummary, IoError, RepairFigures,
+    fetch, parse_url,
 };
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The object: infocast://GROUP[:PORT]/NAME, port 22222 where none is written.
+    /// The object: infocast://GROUP[:PORT]/NAME, port 22222 where none is written, or
+    /// flute://GROUP:PORT/NAME.
     #[arg(value_parser = parse_url)]
     url: Target,
     /// The file to put it in; one that exists is replaced once the object is whole.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    repair: Repair,
+    /// Take repair symbols from this group, port 22222 where none is written, whatever is
+    /// announced.
+    #[arg(long = "repair", value_name = "GROUP[:PORT]", value_parser = group)]
+    companion: Option<Group>,
     #[command(flatten)]
     network: Network,
     #[command(flatten)]
@@ -51,6 +61,9 @@ fn request(arguments: &Arguments, stop: Arc<AtomicBool>) -> Result<FetchRequest,
         source: arguments.network.source,
         timeout: arguments.patience.timeout(),
         attempts: arguments.patience.attempts,
+        announce: arguments.repair.announce,
+        repair: arguments.companion,
+        memory_bytes: arguments.repair.memory_bytes(),
         stop,
         ..FetchRequest::new(arguments.url.clone(), &arguments.output)
     })
@@ -58,11 +71,27 @@ fn request(arguments: &Arguments, stop: Arc<AtomicBool>) -> Result<FetchRequest,
 
 fn text(summary: &FetchSummary) -> String {
     let FetchSummary { url, output, bytes, sha256, check, figures } = summary;
-    let FetchFigures { counters, cycles, attempts, receive, .. } = figures;
+    let FetchFigures { counters, cycles, attempts, repair, receive, .. } = figures;
     let seconds = counters.seconds;
-    format!(
+    let mut text = format!(
         "{url} is in {}\nbytes     {bytes}\nsha-256   {sha256}\nseconds   {seconds:.2}\n\
-         cycles    {cycles:.2}\nattempts  {attempts}\ncheck     {check}\nreceived  {receive}",
+         cycles    {cycles:.2}\nattempts  {attempts}\ncheck     {check}\n",
         output.display()
+    );
+    if repair.announced.is_some() || repair.no_repair.is_some() {
+        let _ = writeln!(text, "repair    {repair}");
+        let _ = writeln!(text, "datagrams {}", kinds(counters, repair));
+    }
+    text + &format!("received  {receive}")
+}
+
+/// How many datagrams of each kind there were.
+fn kinds(counters: &Counters, repair: &RepairFigures) -> String {
+    let Counters { stored, duplicates, descriptions, foreign, rejected, .. } = counters;
+    format!(
+        "{} source, {} repair, {descriptions} descriptions, {foreign} others, {} refused",
+        stored + duplicates,
+        repair.repair_stored + repair.repair_useless,
+        rejected.values().sum::<u64>(),
     )
 }

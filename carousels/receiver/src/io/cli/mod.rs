@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, Parser, Subcommand, value_parser};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use stbcast_flute::ANNOUNCE_PORT;
 use stbcast_infocast::DEFAULT_PORT;
 use stbcast_object::{Group, GroupError, Micros};
 
@@ -65,6 +66,26 @@ struct Patience {
     attempts: u8,
 }
 
+/// What repair needs.
+#[derive(Args)]
+struct Repair {
+    /// The announce session of the line-up, port 22223 where none is written: all that must be
+    /// known to fetch with repair symbols and to prove the digest.
+    #[arg(long, value_name = "GROUP[:PORT]", value_parser = announce_group)]
+    announce: Option<Group>,
+    /// Memory the program may need in all, 4 to 4096; where that is too little for the code of an
+    /// object, no repair symbols are used.
+    #[arg(long, value_name = "MIB", default_value_t = 16,
+          value_parser = value_parser!(u16).range(4..=4_096))]
+    memory: u16,
+}
+
+impl Repair {
+    fn memory_bytes(&self) -> usize {
+        usize::from(self.memory) << 20
+    }
+}
+
 impl Network {
     fn interface(&self) -> Result<Option<Interface>, IoError> {
         Ok(self.interface.as_deref().map(Interface::resolve).transpose()?)
@@ -95,6 +116,10 @@ pub fn run() -> ExitCode {
 
 fn group(text: &str) -> Result<Group, GroupError> {
     Group::parse(text, Some(DEFAULT_PORT))
+}
+
+fn announce_group(text: &str) -> Result<Group, GroupError> {
+    Group::parse(text, Some(ANNOUNCE_PORT))
 }
 
 /// Says a line on stderr. When nobody reads it, nothing can be done about it.

@@ -130,7 +130,8 @@ fn turn(
 ) -> bool {
     match session.wake_at() {
         Some(wake_at) if !session.is_over() => {
-            shell.turn(session, storage, heard, wake_at);
+            let mut storage = Timed::new(storage, shell.ears.clock);
+            shell.turn(session, &mut storage, heard, wake_at);
             true
         }
         _ => false,

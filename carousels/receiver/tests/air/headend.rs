@@ -1,0 +1,484 @@
+//! A small headend over the real senders' cores: channel, companion, announce session and FLUTE
+//! carousel, with losses that are the same in every run.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU16;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
+use stbcast_fec::{Choice, Encoder, Geometry};
+use stbcast_flute::fdt::{Companion, File, Kind, toi_candidates};
+use stbcast_flute::{
+    AnnounceSession, CarouselSettings, CompanionSession, CompanionSettings, FdtSettings, Fti,
+    Repair, Share, Step, crc32,
+};
+use stbcast_infocast::{Content, Name, ObjectType, Precoding};
+use stbcast_object::{Datagram, Group, Micros, Slices};
+
+use super::{Air, free_group};
+
+/// Symbol bytes that fit a datagram of the companion on IPv4.
+const SYMBOL_BYTES_MAX: u16 = 1_428;
+
+/// Repair symbols in a thousand of source symbols, where a test does not say.
+const RATIO: u32 = 200;
+
+/// TSI of companion and FLUTE carousel.
+pub const TSI: u32 = 7;
+
+/// Where a line-up is sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Groups {
+    pub announce: Group,
+    pub channel: Group,
+    pub companion: Group,
+}
+
+impl Groups {
+    pub fn free() -> Self {
+        Self { announce: free_group(), channel: free_group(), companion: free_group() }
+    }
+}
+
+/// An object and how it is sent.
+#[derive(Clone)]
+pub struct Image {
+    pub name: &'static str,
+    pub bytes: Vec<u8>,
+    pub slice_bytes: u16,
+    /// Its code; none without a companion.
+    pub fec: Option<Choice>,
+}
+
+impl Image {
+    pub fn new(bytes: Vec<u8>, fec: Choice) -> Self {
+        Self { name: "image", bytes, slice_bytes: 1_400, fec: Some(fec) }
+    }
+
+    pub fn without_repair(bytes: Vec<u8>) -> Self {
+        Self { fec: None, ..Self::new(bytes, Choice::Auto) }
+    }
+
+    pub fn geometry(&self) -> Option<Geometry> {
+        let length = self.bytes.len() as u64;
+        self.fec.map(|fec| Geometry::plan(fec, length, self.slice_bytes, SYMBOL_BYTES_MAX).unwrap())
+    }
+
+    pub fn url(&self, groups: &Groups) -> String {
+        format!("infocast://{}/{}", groups.channel, self.name)
+    }
+
+    fn sha256(&self) -> [u8; 32] {
+        Sha256::digest(&self.bytes).into()
+    }
+
+    /// What the announce session says of it.
+    pub fn file(&self, groups: &Groups) -> File {
+        let sha256 = self.sha256();
+        let toi = toi_candidates(&sha256).next().unwrap();
+        let mut file = File::new(&self.url(groups), toi).unwrap();
+        (file.content_bytes, file.sha256) = (Some(self.bytes.len() as u64), Some(sha256));
+        file.announced.kind = Some(Kind::new("image").unwrap());
+        file.announced.slice_bytes = NonZeroU16::new(self.slice_bytes);
+        match self.geometry() {
+            None => file,
+            Some(geometry) => {
+                file.announced.companion = Some(Companion { group: groups.companion, tsi: TSI });
+                file.with_fti(Fti::of_geometry(geometry))
+            }
+        }
+    }
+
+    fn slices(&self) -> stbcast_infocast::Entry {
+        let slice_bytes = NonZeroU16::new(self.slice_bytes).unwrap();
+        let slices = Slices::new(self.bytes.len() as u64, slice_bytes).unwrap();
+        let (name, content) = (Name::new(self.name).unwrap(), Content::Stored(slices));
+        let kind = ObjectType::BOOTCAST_FILE;
+        stbcast_infocast::Entry::new(name, kind, Precoding::NONE, None, content).unwrap()
+    }
+
+    /// The repair store, as [`Repair`] says; all symbols, but no more than `most` of each block.
+    fn repair_store(&self, geometry: Geometry, most: u32) -> (Vec<u8>, u32) {
+        let mut encoder = Encoder::new(geometry, 64 << 20).unwrap();
+        let stride = geometry.repair_bytes();
+        let per_block = geometry.repair_symbols(0).min(most);
+        let mut store = vec![0; geometry.blocks() as usize * per_block as usize * stride];
+        for block in 0..geometry.blocks() {
+            for columns in encoder.stripes() {
+                let columns = columns.start..columns.end.min(stride);
+                let source = |range: std::ops::Range<u64>| {
+                    &self.bytes[range.start as usize..range.end as usize]
+                };
+                let stripe = encoder.stripes().find(|all| all.start == columns.start).unwrap();
+                encoder
+                    .encode(block, stripe, 0..per_block, source, |index, bytes| {
+                        let place = (block * per_block + index) as usize * stride + columns.start;
+                        store[place..place + bytes.len()].copy_from_slice(bytes);
+                        Ok::<_, std::convert::Infallible>(())
+                    })
+                    .unwrap();
+            }
+        }
+        let short = self.bytes.len() % usize::from(geometry.symbol_bytes());
+        if geometry.scheme() == stbcast_fec::Scheme::Raptorq && short > 0 {
+            store.extend_from_slice(&self.bytes[self.bytes.len() - short..]);
+            store.resize(store.len() + usize::from(geometry.symbol_bytes()) - short, 0);
+        }
+        (store, per_block)
+    }
+
+    /// The entry of a companion or FLUTE carousel, whose objects are numbered `source` and `store`.
+    fn flute(
+        &self,
+        file: File,
+        numbers: (usize, usize),
+        per_cycle: u32,
+    ) -> (stbcast_flute::Entry, Vec<u8>) {
+        let (object, number) = numbers;
+        let Some(geometry) = self.geometry() else {
+            return (stbcast_flute::Entry { file, object, repair: None }, Vec::new());
+        };
+        let (store, per_block) = self.repair_store(geometry, 600);
+        let crcs = match geometry.scheme() {
+            stbcast_fec::Scheme::Raptorq => Vec::new(),
+            _ => store.chunks(geometry.repair_bytes()).map(crc32).collect(),
+        };
+        let repair = Repair { store: number, per_block, per_cycle, crcs: crcs.into() };
+        (stbcast_flute::Entry { file, object, repair: Some(repair) }, store)
+    }
+}
+
+/// What a sender does beside its line-up.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// Of a thousand datagrams with a symbol, so many are lost on all groups.
+    pub loss: u32,
+    /// Repair symbols for a thousand slices.
+    pub ratio: u32,
+    pub seed: u64,
+}
+
+impl Weather {
+    pub const FINE: Self = Self { loss: 0, ratio: RATIO, seed: 1 };
+
+    pub const fn lossy(loss: u32) -> Self {
+        Self { loss, ..Self::FINE }
+    }
+
+    fn loses(&mut self) -> bool {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        (self.seed >> 20) % 1_000 < u64::from(self.loss)
+    }
+}
+
+/// What a test tells a headend on air.
+enum Order {
+    /// Announce this, and put it on air a second later.
+    Revise(Box<Image>),
+    /// Announce nothing of it any more.
+    Silence,
+}
+
+/// A headend on air until it is dropped.
+pub struct Headend {
+    _air: Air,
+    orders: Sender<Order>,
+    /// Datagrams with a symbol that were sent, lost or not.
+    pub symbols: Arc<AtomicU64>,
+}
+
+impl Headend {
+    /// One object on its channel, with companion where it has a code, and announced.
+    pub fn play(groups: Groups, image: &Image, weather: Weather) -> Self {
+        Self::start(groups, vec![image.clone()], Vec::new(), weather, true)
+    }
+
+    /// Several objects on one channel.
+    pub fn play_all(groups: Groups, images: &[Image], weather: Weather) -> Self {
+        Self::start(groups, images.to_vec(), Vec::new(), weather, true)
+    }
+
+    /// The same, but nothing is announced.
+    pub fn play_unannounced(groups: Groups, image: &Image, weather: Weather) -> Self {
+        Self::start(groups, vec![image.clone()], Vec::new(), weather, false)
+    }
+
+    /// The same with other datagrams between, each to its group.
+    pub fn play_beside(
+        groups: Groups,
+        images: &[Image],
+        beside: Vec<(Group, Vec<u8>)>,
+        weather: Weather,
+    ) -> Self {
+        Self::start(groups, images.to_vec(), beside, weather, true)
+    }
+
+    fn start(
+        groups: Groups,
+        images: Vec<Image>,
+        beside: Vec<(Group, Vec<u8>)>,
+        weather: Weather,
+        announced: bool,
+    ) -> Self {
+        let (orders, ordered) = channel();
+        let symbols = Arc::default();
+        let mut sender = LineUp::new(groups, images, weather, ordered, Arc::clone(&symbols));
+        sender.beside = beside;
+        if !announced {
+            sender.announce = None;
+        }
+        Self { _air: Air::steps(move || sender.next()), orders, symbols }
+    }
+
+    /// A new revision, announced at once and on air a second later.
+    pub fn revise(&self, image: &Image) {
+        self.orders.send(Order::Revise(Box::new(image.clone()))).unwrap();
+    }
+
+    /// The announce session ends.
+    pub fn silence(&self) {
+        self.orders.send(Order::Silence).unwrap();
+    }
+
+    pub fn symbols_sent(&self) -> u64 {
+        self.symbols.load(Ordering::Relaxed)
+    }
+}
+
+/// Time as senders want it.
+struct Clock(Instant);
+
+impl Clock {
+    fn now(&self) -> (Micros, Micros) {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        (self.0.elapsed().into(), wall.into())
+    }
+}
+
+/// The sender of a line-up: one datagram after the other.
+struct LineUp {
+    groups: Groups,
+    weather: Weather,
+    clock: Clock,
+    ordered: Receiver<Order>,
+    symbols: Arc<AtomicU64>,
+    announce: Option<AnnounceSession>,
+    channel: stbcast_infocast::Carousel,
+    companion: Option<CompanionSession>,
+    /// Objects of the channel, then repair stores.
+    stores: Vec<Vec<u8>>,
+    /// Thousandths of repair symbols that are due.
+    due: u32,
+    beside: Vec<(Group, Vec<u8>)>,
+    beside_at: usize,
+    /// What follows, and when.
+    next: Option<(Micros, Image)>,
+    /// The companion changes after the channel has.
+    then: Option<CompanionSession>,
+    turn: u64,
+}
+
+impl LineUp {
+    fn new(
+        groups: Groups,
+        images: Vec<Image>,
+        weather: Weather,
+        ordered: Receiver<Order>,
+        symbols: Arc<AtomicU64>,
+    ) -> Self {
+        let clock = Clock(Instant::now());
+        let files = images.iter().map(|image| image.file(&groups)).collect();
+        let wall = clock.now().1;
+        let announce = AnnounceSession::new(FdtSettings::new(1), files, wall).unwrap();
+        let (channel, companion, stores) = on_air(&groups, &images, wall);
+        Self {
+            groups,
+            weather,
+            clock,
+            ordered,
+            symbols,
+            announce: Some(announce),
+            channel,
+            companion,
+            stores,
+            due: 0,
+            beside: Vec::new(),
+            beside_at: 0,
+            next: None,
+            then: None,
+            turn: 0,
+        }
+    }
+
+    fn next(&mut self) -> Option<(Group, Vec<u8>)> {
+        let (now, wall) = self.clock.now();
+        self.turn += 1;
+        self.obey(now, wall);
+        if let Some(Step::Fdt(bytes)) = self.announce.as_mut().map(|one| one.next(now, wall)) {
+            return Some((self.groups.announce, bytes));
+        }
+        if !self.beside.is_empty() && self.turn.is_multiple_of(4) {
+            self.beside_at = (self.beside_at + 1) % self.beside.len();
+            return Some(self.beside[self.beside_at].clone());
+        }
+        if self.due >= 1_000
+            && let Some(companion) = &mut self.companion
+        {
+            match companion.next(now, wall) {
+                Step::Fdt(bytes) => return Some((self.groups.companion, bytes)),
+                Step::Datagram(datagram) => {
+                    self.due -= 1_000;
+                    return self.symbol(self.groups.companion, &datagram);
+                }
+                Step::CycleEnd | Step::Idle { .. } => {}
+            }
+        }
+        match self.channel.next(now, wall.0 / 1_000_000) {
+            stbcast_infocast::Step::Datagram(datagram) => {
+                self.due += self.weather.ratio;
+                let sent = self.symbol(self.groups.channel, &datagram);
+                if let Some(then) = self.then.take() {
+                    self.companion = Some(then);
+                }
+                sent
+            }
+            _ => None,
+        }
+    }
+
+    fn symbol(&mut self, group: Group, datagram: &Datagram) -> Option<(Group, Vec<u8>)> {
+        self.symbols.fetch_add(1, Ordering::Relaxed);
+        let bytes = gather(datagram, &self.stores);
+        (!self.weather.loses()).then_some((group, bytes))
+    }
+
+    fn obey(&mut self, now: Micros, wall: Micros) {
+        match self.ordered.try_recv() {
+            Ok(Order::Silence) => self.announce = None,
+            Ok(Order::Revise(image)) => {
+                let files = vec![image.file(&self.groups)];
+                let announce = self.announce.as_mut().unwrap();
+                announce.set_files(files, wall).unwrap();
+                self.next = Some((now.after(Micros::from_millis(1_100)), *image));
+            }
+            Err(_) => {}
+        }
+        if self.next.as_ref().is_some_and(|(at, _)| *at <= now) && self.channel.between_cycles() {
+            let (_, image) = self.next.take().unwrap();
+            let (channel, companion, stores) = on_air(&self.groups, &[image], wall);
+            let first_store = self.stores.len();
+            // What is still sent of the old companion points into the old stores.
+            assert!(companion.is_some() && first_store > 0);
+            (self.channel, self.then, self.stores) = (channel, companion, stores);
+            self.companion = None;
+        }
+    }
+}
+
+type OnAir = (stbcast_infocast::Carousel, Option<CompanionSession>, Vec<Vec<u8>>);
+
+/// The cores that send these objects, and their stores.
+fn on_air(groups: &Groups, images: &[Image], wall: Micros) -> OnAir {
+    let slices = images.iter().map(Image::slices).collect();
+    let channel = stbcast_infocast::Carousel::new(slices, 100_000_000, 28, Micros::ZERO);
+    let mut stores: Vec<_> = images.iter().map(|image| image.bytes.clone()).collect();
+    let mut entries = Vec::new();
+    for (number, image) in images.iter().enumerate().filter(|(_, image)| image.fec.is_some()) {
+        let mut file = image.file(groups);
+        file.announced.companion = None;
+        let (entry, store) = image.flute(file, (number, stores.len()), 0);
+        entries.push(entry);
+        stores.push(store);
+    }
+    let settings = CompanionSettings {
+        fdt: FdtSettings::new(TSI),
+        symbols_per_1000_s: 1_000_000,
+        share: Share::ALL,
+    };
+    let companion =
+        (!entries.is_empty()).then(|| CompanionSession::new(settings, entries, wall).unwrap());
+    (channel, companion, stores)
+}
+
+fn gather(datagram: &Datagram, stores: &[Vec<u8>]) -> Vec<u8> {
+    let body = datagram.body.start as usize..datagram.body.end as usize;
+    let body = if body.is_empty() { &[] } else { &stores[datagram.object][body] };
+    [&datagram.head[..], body, &datagram.tail[..]].concat()
+}
+
+/// The announce session of a line-up that is not on air.
+pub fn announce(groups: &Groups, image: &Image) -> Air {
+    let (clock, group) = (Clock(Instant::now()), groups.announce);
+    let files = vec![image.file(groups)];
+    let mut session = AnnounceSession::new(FdtSettings::new(1), files, clock.now().1).unwrap();
+    Air::steps(move || {
+        let (now, wall) = clock.now();
+        match session.next(now, wall) {
+            Step::Fdt(bytes) => Some((group, bytes)),
+            _ => None,
+        }
+    })
+}
+
+/// A FLUTE carousel of ours with this object, without a code where it has none.
+pub fn flute_carousel(group: Group, image: &Image, mut weather: Weather) -> Air {
+    let sha256 = image.sha256();
+    let location = format!("flute://{group}/{}", image.name);
+    let mut file = File::new(&location, toi_candidates(&sha256).next().unwrap()).unwrap();
+    file.sha256 = Some(sha256);
+    let fti = match image.geometry() {
+        Some(geometry) => Fti::of_geometry(geometry),
+        None => {
+            let scheme = stbcast_flute::Scheme::NoCode { block_symbols: 64 };
+            Fti::new(scheme, image.bytes.len() as u64, 1_400).unwrap()
+        }
+    };
+    let (entry, store) = image.flute(file.with_fti(fti), (0, 1), 20);
+    let stores = [image.bytes.clone(), store];
+    let clock = Clock(Instant::now());
+    let settings = CarouselSettings::new(TSI, 100_000_000);
+    let mut carousel = stbcast_flute::Carousel::new(settings, vec![entry], clock.now().1).unwrap();
+    Air::steps(move || {
+        let (now, wall) = clock.now();
+        match carousel.next(now, wall) {
+            Step::Fdt(bytes) => Some((group, bytes)),
+            Step::Datagram(datagram) => {
+                (!weather.loses()).then(|| (group, gather(&datagram, &stores)))
+            }
+            Step::CycleEnd | Step::Idle { .. } => None,
+        }
+    })
+}
+
+/// A carousel of the crate `flute` with this object under a name of its own.
+pub fn foreign_carousel(group: Group, location: &str, oti: flute::core::Oti, bytes: &[u8]) -> Air {
+    use flute::core::UDPEndpoint;
+    use flute::sender::{CarouselRepeatMode, Config, ObjectDesc, Sender, TransferConfig};
+    let config = TransferConfig {
+        max_transfer_count: 1_000_000,
+        carousel_mode: Some(CarouselRepeatMode::DelayBetweenTransfers(Default::default())),
+        ..TransferConfig::default()
+    };
+    let url = location.parse().unwrap();
+    let kind = "application/octet-stream";
+    let object = ObjectDesc::create_from_buffer(bytes.to_vec(), kind, &url, true, config).unwrap();
+    let endpoint = UDPEndpoint::new(None, group.address().to_string(), group.port());
+    let sender = Arc::new(Mutex::new(Sender::new(endpoint, 1, &oti, &Config::default())));
+    let mut queue = VecDeque::new();
+    {
+        let mut sender = sender.lock().unwrap();
+        sender.add_object(0, object).unwrap();
+        sender.publish(SystemTime::now()).unwrap();
+    }
+    Air::steps(move || {
+        if queue.is_empty() {
+            queue.extend(sender.lock().unwrap().read(SystemTime::now()));
+        }
+        queue.pop_front().map(|bytes| (group, bytes))
+    })
+}
