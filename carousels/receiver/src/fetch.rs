@@ -1,11 +1,13 @@
 //! Acquiring one object.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 use core::net::IpAddr;
 
 use stbcast_object::{Group, Micros};
 
+use crate::described::Described;
 use crate::limits;
 use crate::plain::Plain;
 use crate::{Input, Output, Role, Stats, Target};
@@ -78,6 +80,12 @@ pub enum FetchError {
         /// What was being done.
         doing: &'static str,
     },
+    /// It is announced with more bytes than are accepted.
+    #[error("the object is announced with {length} bytes, which is too large")]
+    TooLarge {
+        /// Length in bytes.
+        length: u64,
+    },
     /// Whatever arrived, it never became the object that is announced.
     #[error("the object was whole {failures} times, but never what is announced")]
     Digest {
@@ -112,49 +120,92 @@ impl<P> Iterator for Outputs<'_, P> {
 
 /// The session that fetches one object. Pure: see the crate's page for the contract.
 pub struct Fetch<P> {
-    plain: Plain<P>,
+    way: Way<P>,
+}
+
+enum Way<P> {
+    /// Slices are all there is.
+    Plain(Box<Plain<P>>),
+    /// An announce session, a companion or the object's own session says what it is.
+    Described(Box<Described<P>>),
 }
 
 impl<P: Clone> Fetch<P> {
     /// A fetch that begins with the first [`Input::Wake`].
     pub fn new(target: Target, options: FetchOptions) -> Self {
-        let (group, name) = match target {
-            Target::Infocast { group, name } => (group, Some(name)),
-            Target::Flute { group, .. } => (group, None),
+        let is_asked = options.announce.is_some() || options.repair.is_some();
+        let way = match target {
+            Target::Infocast { group, name } if !is_asked => {
+                Way::Plain(Box::new(Plain::new((group, name), options)))
+            }
+            target => Way::Described(Box::new(Described::new(target, options))),
         };
-        Self { plain: Plain::new((group, name), options) }
+        Self { way }
     }
 
     /// Takes an input at `now` and hands out what is to be done.
     #[must_use = "the outputs must be carried out"]
     pub fn handle(&mut self, now: Micros, input: Input<'_, P>) -> Outputs<'_, P> {
-        self.plain.handle(now, input);
+        match &mut self.way {
+            Way::Plain(plain) => plain.handle(now, input),
+            Way::Described(described) => {
+                described.handle(now, input);
+                if described.gave_up() {
+                    self.go_plain(now);
+                }
+            }
+        }
         self.outputs()
+    }
+
+    /// Nothing usable is announced: goes on as if nobody had been asked.
+    fn go_plain(&mut self, now: Micros) {
+        let Way::Described(described) = &mut self.way else { return };
+        if let Some(mut plain) = described.go_plain() {
+            plain.handle(now, Input::Wake);
+            self.way = Way::Plain(Box::new(plain));
+        }
     }
 
     /// Hands out what is left to be done.
     pub const fn outputs(&mut self) -> Outputs<'_, P> {
-        Outputs { queue: self.plain.queue() }
+        let queue = match &mut self.way {
+            Way::Plain(plain) => plain.queue(),
+            Way::Described(described) => described.queue(),
+        };
+        Outputs { queue }
     }
 
     /// When the session wants an [`Input::Wake`], if nothing happens before.
     pub fn wake_at(&self) -> Option<Micros> {
-        self.plain.wake_at()
+        match &self.way {
+            Way::Plain(plain) => plain.wake_at(),
+            Way::Described(described) => described.wake_at(),
+        }
     }
 
     /// Whether the last event was [`Event::Complete`](crate::Event::Complete) or
     /// [`Event::Failed`](crate::Event::Failed).
     pub const fn is_over(&self) -> bool {
-        self.plain.is_over()
+        match &self.way {
+            Way::Plain(plain) => plain.is_over(),
+            Way::Described(described) => described.is_over(),
+        }
     }
 
     /// What was seen so far.
     pub const fn stats(&self) -> &Stats {
-        self.plain.stats()
+        match &self.way {
+            Way::Plain(plain) => plain.stats(),
+            Way::Described(described) => described.stats(),
+        }
     }
 
     /// How far it is.
     pub fn progress(&self) -> Progress {
-        self.plain.progress()
+        match &self.way {
+            Way::Plain(plain) => plain.progress(),
+            Way::Described(described) => described.progress(),
+        }
     }
 }

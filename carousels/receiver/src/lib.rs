@@ -26,6 +26,7 @@ mod arrival;
 mod assembly;
 mod boot;
 mod census;
+mod described;
 mod drive;
 mod fetch;
 mod gather;

@@ -38,7 +38,7 @@ enum State {
 /// Fetches an object of which nothing is known beforehand.
 pub(crate) struct Plain<P> {
     group: Group,
-    name: Option<Name>,
+    name: Name,
     options: FetchOptions,
     state: State,
     attempt: u8,
@@ -52,7 +52,7 @@ pub(crate) struct Plain<P> {
 
 impl<P> Plain<P> {
     /// A fetch that begins with the first [`Input::Wake`].
-    pub(crate) fn new((group, name): (Group, Option<Name>), options: FetchOptions) -> Self {
+    pub(crate) fn new((group, name): (Group, Name), options: FetchOptions) -> Self {
         let gathering = Gathering::new(options.length_max);
         Self {
             group,
@@ -67,6 +67,13 @@ impl<P> Plain<P> {
             outstanding: 0,
             queue: VecDeque::new(),
         }
+    }
+
+    /// Goes on with what another way of fetching has seen, and left to be done.
+    #[must_use]
+    pub(crate) fn after(mut self, stats: Stats, queue: VecDeque<Output<P>>) -> Self {
+        (self.stats, self.queue) = (stats, queue);
+        self
     }
 
     /// Takes an input at `now` and hands out what is to be done.
@@ -200,7 +207,7 @@ impl<P> Plain<P> {
             return self.stats.reject(Rejection::WrongSource);
         }
         self.last_alive = now;
-        if Some(arrival.name) != self.name {
+        if arrival.name != self.name {
             self.stats.foreign += 1;
             return;
         }

@@ -1,0 +1,102 @@
+//! What a described fetch may use of the box's memory.
+
+use stbcast_fec::{Decoder, RS16_TABLES_BYTES, Scheme};
+
+use super::bits::Bits;
+use super::blocks::Blocks;
+use super::layout::Layout;
+use super::spool::Kept;
+use crate::NoRepair;
+use crate::limits::{RECEIVE_MEMORY_BYTES, REPAIR_SYMBOLS_MAX};
+
+/// One repair symbol may be kept for each so many bytes of memory allowed.
+const BYTES_PER_REPAIR_SYMBOL: usize = 128;
+
+/// Lists of a recovery, and rows of the decoder.
+const LISTS_BYTES: usize = 512 << 10;
+
+/// How the memory allowed is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Budget {
+    /// Repair symbols kept at a time.
+    pub(super) repair_max: u32,
+    /// Work space of the decoder in bytes.
+    pub(super) decoder_bytes: usize,
+}
+
+impl Budget {
+    /// Nothing is kept, nothing decoded.
+    pub(super) const NONE: Self = Self { repair_max: 0, decoder_bytes: 0 };
+
+    /// Parts `memory_bytes` for an object of this layout.
+    ///
+    /// # Errors
+    /// When it has no code, or one that cannot be decoded in so little.
+    pub(super) fn of(layout: &Layout, memory_bytes: usize) -> Result<Self, NoRepair> {
+        let geometry = *layout.geometry().ok_or(NoRepair::NotSent)?;
+        let repair_max = u32::try_from(memory_bytes / BYTES_PER_REPAIR_SYMBOL).unwrap_or(u32::MAX);
+        let repair_max = repair_max.min(REPAIR_SYMBOLS_MAX);
+        // An eighth more than is kept, and a place that was given back for each.
+        let repair_bytes = repair_max as usize * (size_of::<Kept>() * 9 / 8 + size_of::<u32>());
+        let tables_bytes = match geometry.scheme() {
+            Scheme::Rs16 => RS16_TABLES_BYTES,
+            Scheme::Rs8 | Scheme::Raptorq => 0,
+        };
+        let own_bytes = RECEIVE_MEMORY_BYTES
+            + LISTS_BYTES
+            + tables_bytes
+            + repair_bytes
+            + Bits::bytes(layout.symbols())
+            + Bits::bytes(layout.slices())
+            + Blocks::bytes(layout.blocks());
+        let decoder_bytes = memory_bytes
+            .checked_sub(own_bytes)
+            .ok_or(NoRepair::Memory { needed_bytes: own_bytes, given_bytes: memory_bytes })?;
+        Decoder::new(geometry, decoder_bytes).map_err(NoRepair::Setup)?;
+        Ok(Self { repair_max, decoder_bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Announcement;
+    use crate::described::layout::Carrier;
+    use crate::limits::MEMORY_BYTES;
+    use core::num::NonZeroU16;
+    use stbcast_fec::{Choice, Geometry};
+
+    fn layout(choice: Choice, length: u64) -> Layout {
+        let geometry = Geometry::plan(choice, length, 1_400, 1_428).unwrap();
+        let announcement = Announcement {
+            toi: 1,
+            length: Some(length),
+            sha256: None,
+            slice_bytes: NonZeroU16::new(1_400),
+            symbol_bytes: NonZeroU16::new(1_400),
+            geometry: Some(geometry),
+            companion: None,
+            kind: None,
+            alternate: None,
+        };
+        Layout::of(&announcement, Carrier::Channel).unwrap()
+    }
+
+    #[test]
+    fn an_object_of_a_gibibyte_is_recovered_in_the_default_memory() {
+        for choice in [Choice::Auto, Choice::Rs16Small, Choice::Rs8] {
+            let budget = Budget::of(&layout(choice, 1 << 30), MEMORY_BYTES).unwrap();
+            assert!(budget.decoder_bytes >= 2 << 20, "{choice}: {budget:?}");
+            assert_eq!(budget.repair_max, 131_072);
+        }
+    }
+
+    #[test]
+    fn too_little_memory_is_said_with_numbers() {
+        let layout = layout(Choice::Auto, 1 << 30);
+        let error = Budget::of(&layout, 8 << 20).unwrap_err();
+        assert!(matches!(error, NoRepair::Memory { given_bytes: 0x80_0000, .. }), "{error}");
+        let error = Budget::of(&layout, 12 << 20).unwrap_err();
+        assert!(matches!(error, NoRepair::Setup(_)), "{error}");
+    }
+}

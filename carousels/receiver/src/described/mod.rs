@@ -1,0 +1,300 @@
+//! Acquiring an object that a FLUTE session describes: length, layout and digest are known, and
+//! repair symbols count as much as slices.
+//!
+//! ```text
+//!  Asking ──announced──> Receiving ──whole──> Storing ─> Syncing ─> Digesting ─> Committing ─> Over
+//!    │                    │     ^                                      │
+//!    └─ silent, absent ─> gave up (plain fetch)                        │
+//!                               └──────────── not what is announced ───┘
+//! ```
+//!
+//! A new revision is another TOI for the same location. Its announcement comes at least a second
+//! before its first slice, and the companion changes right behind the channel: so the first
+//! symbol of the new TOI on the companion tells that slices are of the new revision from here on.
+
+mod arrivals;
+mod assembly;
+mod audit;
+mod bits;
+mod blocks;
+mod finish;
+mod groups;
+mod layout;
+mod memory;
+mod revisions;
+mod spool;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::{String, ToString};
+
+use stbcast_infocast::{Check, Name};
+use stbcast_object::{Group, Micros};
+
+use self::assembly::Assembly;
+use self::finish::Digesting;
+use self::groups::Groups;
+use self::layout::Carrier;
+use self::revisions::OnAir;
+use crate::limits::ANNOUNCED_WITHIN;
+use crate::plain::Plain;
+use crate::{
+    Announcement, Event, FetchError, FetchOptions, Input, Output, PlainReason, Progress, Stats,
+    Target,
+};
+
+enum State {
+    Idle,
+    /// Waiting for the description.
+    Asking,
+    Receiving,
+    /// All symbols are on their way to storage.
+    Storing,
+    Syncing,
+    /// Reading back for the digest.
+    Digesting(Digesting),
+    Committing,
+    /// Nothing usable is described: to be fetched plainly.
+    GaveUp,
+    Over,
+}
+
+/// Fetches an object that is described.
+pub(crate) struct Described<P> {
+    target: Target,
+    /// Its source URL.
+    location: String,
+    /// Name on its channel; `None` for a file of a FLUTE session.
+    name: Option<Name>,
+    options: FetchOptions,
+    state: State,
+    attempt: u8,
+    last_alive: Micros,
+    last_wanted: Micros,
+    /// First datagram of the session that is to describe the object.
+    asked_heard: Option<Micros>,
+    groups: Groups,
+    /// What is being received, and its description.
+    current: Option<(Box<Announcement>, Assembly)>,
+    /// The revision that is announced to come.
+    next: Option<Box<Announcement>>,
+    on_air: OnAir,
+    /// Slices handed out to be compared.
+    comparing: VecDeque<(u32, P)>,
+    check: Option<Check>,
+    recoveries: u64,
+    failures: u8,
+    drops: u8,
+    outstanding: u32,
+    stats: Stats,
+    queue: VecDeque<Output<P>>,
+}
+
+impl<P: Clone> Described<P> {
+    /// A fetch that begins with the first [`Input::Wake`].
+    pub(crate) fn new(target: Target, options: FetchOptions) -> Self {
+        let name = match &target {
+            Target::Infocast { name, .. } => Some(*name),
+            Target::Flute { .. } => None,
+        };
+        Self {
+            location: target.to_string(),
+            name,
+            groups: Groups::default(),
+            target,
+            options,
+            state: State::Idle,
+            attempt: 0,
+            last_alive: Micros::ZERO,
+            last_wanted: Micros::ZERO,
+            asked_heard: None,
+            current: None,
+            next: None,
+            on_air: OnAir::Unproven { doubted: false },
+            comparing: VecDeque::new(),
+            check: None,
+            recoveries: 0,
+            failures: 0,
+            drops: 0,
+            outstanding: 0,
+            stats: Stats::default(),
+            queue: VecDeque::new(),
+        }
+    }
+
+    const fn carrier(&self) -> Carrier {
+        if self.name.is_some() { Carrier::Channel } else { Carrier::Session }
+    }
+
+    /// The group whose session describes the object.
+    fn asked(&self) -> Group {
+        match self.carrier() {
+            Carrier::Session => self.target.group(),
+            Carrier::Channel => {
+                let asked = self.options.announce.or(self.options.repair);
+                asked.unwrap_or_else(|| self.target.group())
+            }
+        }
+    }
+
+    /// Takes an input at `now`.
+    pub(crate) fn handle(&mut self, now: Micros, input: Input<'_, P>) {
+        match input {
+            Input::Arrival(arrival) => self.on_arrival(now, arrival),
+            Input::Symbol(arrival) => self.on_symbol(now, arrival),
+            Input::Written { ok } => self.on_written(ok),
+            Input::Wake => self.on_wake(now),
+            Input::Announced { group, bytes, announcement } => {
+                self.on_heard(now, group, bytes);
+                self.on_announced(now, group, announcement);
+            }
+            Input::Heard { group, bytes } => self.on_heard(now, group, bytes),
+            Input::Rejected(bytes, reject) => {
+                self.count(bytes);
+                self.stats.reject(reject.into());
+            }
+            Input::Recovered(recovered) => self.on_recovered(recovered),
+            Input::Compared { equal } => self.on_compared(equal),
+            Input::Synced { ok } => self.on_synced(now, ok),
+            Input::ReadBack(bytes) => self.on_read_back(now, bytes),
+            Input::ReadFailed => self.fail(FetchError::Storage { doing: "read back" }),
+            Input::Committed { ok } => self.on_committed(ok),
+        }
+        self.recover_next();
+        self.finish_when_whole();
+        self.sync_when_stored();
+    }
+
+    /// What is left to be done.
+    pub(crate) const fn queue(&mut self) -> &mut VecDeque<Output<P>> {
+        &mut self.queue
+    }
+
+    /// When the session wants an [`Input::Wake`], if nothing happens before.
+    pub(crate) fn wake_at(&self) -> Option<Micros> {
+        match self.state {
+            State::Idle => Some(Micros::ZERO),
+            State::Asking => Some(match self.asked_heard {
+                None => self.last_alive.after(self.options.timeout),
+                Some(heard) => heard.after(self.patience()),
+            }),
+            State::Receiving => {
+                let silent = self.last_alive.after(self.options.timeout);
+                Some(silent.min(self.last_wanted.after(self.absent_span())))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether nothing usable is described, and the object is to be fetched plainly.
+    pub(crate) const fn gave_up(&self) -> bool {
+        matches!(self.state, State::GaveUp)
+    }
+
+    /// The plain fetch that goes on from here.
+    pub(crate) fn go_plain(&mut self) -> Option<Plain<P>> {
+        let object = (self.target.group(), self.name?);
+        let queue = core::mem::take(&mut self.queue);
+        Some(Plain::new(object, self.options.clone()).after(self.stats, queue))
+    }
+
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.state, State::Over)
+    }
+
+    pub(crate) const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        let (held, total) = self
+            .current
+            .as_ref()
+            .map_or((0, 0), |(_, assembly)| (assembly.rank(), assembly.layout.symbols()));
+        Progress { held, total, attempt: self.attempt }
+    }
+
+    fn absent_span(&self) -> Micros {
+        self.options.timeout.times(self.options.absent_timeouts)
+    }
+
+    /// How long a session that is alive may go without describing the object.
+    fn patience(&self) -> Micros {
+        match self.carrier() {
+            Carrier::Channel => ANNOUNCED_WITHIN,
+            Carrier::Session => self.absent_span(),
+        }
+    }
+
+    fn count(&mut self, bytes: usize) {
+        self.stats.datagrams += 1;
+        self.stats.bytes += bytes as u64;
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.queue.push_back(Output::Event(event));
+    }
+
+    fn on_wake(&mut self, now: Micros) {
+        match self.state {
+            State::Idle => {
+                self.state = State::Asking;
+                self.join_all(now);
+                self.attempt = 1;
+            }
+            State::Asking if self.wake_at().is_some_and(|at| now >= at) => self.on_no_answer(now),
+            State::Receiving => self.on_silence(now),
+            _ => {}
+        }
+    }
+
+    /// Nobody describes the object.
+    fn on_no_answer(&mut self, now: Micros) {
+        match (self.carrier(), self.asked_heard) {
+            (Carrier::Channel, None) => self.give_up(PlainReason::AnnounceSilent),
+            (Carrier::Channel, Some(_)) => self.give_up(PlainReason::NotAnnounced),
+            (Carrier::Session, None) => self.next_attempt(now),
+            (Carrier::Session, Some(_)) => {
+                self.fail(FetchError::Absent { span: self.absent_span() });
+            }
+        }
+    }
+
+    fn on_silence(&mut self, now: Micros) {
+        if now >= self.last_alive.after(self.options.timeout) {
+            return self.next_attempt(now);
+        }
+        let span = self.absent_span();
+        if now >= self.last_wanted.after(span) {
+            self.fail(FetchError::Absent { span });
+        }
+    }
+
+    fn next_attempt(&mut self, now: Micros) {
+        self.tell(Event::AttemptFailed { attempt: self.attempt });
+        if self.attempt >= self.options.attempts {
+            let (attempts, timeout) = (self.attempt, self.options.timeout);
+            return self.fail(FetchError::Silent { attempts, timeout });
+        }
+        self.leave_all();
+        self.join_all(now);
+        self.attempt += 1;
+    }
+
+    fn give_up(&mut self, reason: PlainReason) {
+        self.leave_all();
+        self.queue.retain(|output| !output.is_for_storage());
+        self.tell(Event::Plain(reason));
+        self.state = State::GaveUp;
+    }
+
+    fn fail(&mut self, error: FetchError) {
+        if matches!(self.state, State::Over | State::GaveUp) {
+            return;
+        }
+        self.leave_all();
+        self.state = State::Over;
+        self.queue.retain(|output| !output.is_for_storage());
+        self.tell(Event::Failed(error));
+    }
+}

@@ -1,0 +1,161 @@
+//! Which revision is received, and which is on air.
+
+use alloc::boxed::Box;
+
+use stbcast_object::{Group, Micros};
+
+use super::assembly::Assembly;
+use super::layout::{Carrier, Layout};
+use super::memory::Budget;
+use super::{Described, State};
+use crate::{Announcement, Event, FetchError, NoRepair, Output, PlainReason};
+
+/// Whether slices that arrive are known to be of the announced revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OnAir {
+    /// Nothing speaks for it yet; where `doubted`, the companion had symbols of something that is
+    /// not described, maybe an older revision.
+    Unproven { doubted: bool },
+    /// The companion still has an older revision: slices are of that, too.
+    Older,
+    /// The companion has the announced revision.
+    Proven,
+}
+
+impl<P: Clone> Described<P> {
+    /// A session describes the object, for the first time or otherwise than before.
+    pub(super) fn on_announced(
+        &mut self,
+        now: Micros,
+        group: Group,
+        announcement: Box<Announcement>,
+    ) {
+        // A companion describes the object too, but the announce session is what was asked.
+        if group != self.asked() {
+            return;
+        }
+        match self.state {
+            State::Asking => self.on_answer(now, announcement),
+            State::Receiving => self.on_other_revision(now, announcement),
+            _ => {}
+        }
+    }
+
+    fn on_answer(&mut self, now: Micros, announcement: Box<Announcement>) {
+        if self.is_described(&announcement) {
+            self.state = State::Receiving;
+            self.begin(announcement);
+            if matches!(self.state, State::Receiving) {
+                self.join_all(now);
+            }
+        } else if self.carrier() == Carrier::Channel {
+            self.give_up(PlainReason::NotDescribed);
+        }
+    }
+
+    /// Whether the bytes are described: length, layout and, on a channel, where slices do not tell
+    /// their revision, the digest.
+    fn is_described(&self, announcement: &Announcement) -> bool {
+        let carrier = self.carrier();
+        let digest = carrier == Carrier::Session || announcement.sha256.is_some();
+        digest && Layout::of(announcement, carrier).is_some()
+    }
+
+    fn on_other_revision(&mut self, now: Micros, announcement: Box<Announcement>) {
+        let Some((current, _)) = &self.current else { return };
+        if current.toi == announcement.toi {
+            self.next = None;
+            let carrier = self.carrier();
+            let is_same = current.sha256 == announcement.sha256
+                && Layout::of(current, carrier) == Layout::of(&announcement, carrier);
+            if is_same {
+                return self.listen_to(self.companion_of(&announcement));
+            }
+            return self.switch(announcement);
+        }
+        if !self.is_described(&announcement) {
+            if self.carrier() == Carrier::Channel {
+                self.give_up(PlainReason::NotDescribed);
+            }
+            return;
+        }
+        let companion = self.companion_of(&announcement);
+        let tells = self.carrier() == Carrier::Session
+            || (companion.is_some() && announcement.geometry.is_some());
+        if tells {
+            self.tell(Event::NextRevision(announcement.clone()));
+            self.listen_to(companion);
+            self.next = Some(announcement);
+        } else {
+            // Nothing will tell when it is on air.
+            self.switch(announcement);
+        }
+        self.last_wanted = now;
+    }
+
+    /// The next revision is on air.
+    pub(super) fn switch_to_next(&mut self) {
+        if let Some(next) = self.next.take() {
+            self.switch(next);
+            self.on_air = OnAir::Proven;
+        }
+    }
+
+    fn switch(&mut self, announcement: Box<Announcement>) {
+        let dropped = self.current.as_ref().map_or(0, |(_, assembly)| assembly.rank());
+        self.stats.revision_changes += 1;
+        let begun = announcement.clone();
+        self.tell(Event::RevisionBegun { announcement: begun, dropped });
+        (self.next, self.failures, self.drops) = (None, 0, 0);
+        self.begin(announcement);
+    }
+
+    /// Begins to receive what is announced, with nothing held.
+    fn begin(&mut self, announcement: Box<Announcement>) {
+        let Some(layout) = Layout::of(&announcement, self.carrier()) else { return };
+        if layout.length() > self.options.length_max {
+            return self.fail(FetchError::TooLarge { length: layout.length() });
+        }
+        if self.stats.revision_changes == 0 {
+            self.tell(Event::Announced(announcement.clone()));
+        }
+        let companion = self.companion_of(&announcement);
+        let is_sent = companion.is_some() || self.carrier() == Carrier::Session;
+        let budget = if is_sent {
+            Budget::of(&layout, self.options.memory_bytes)
+        } else {
+            Err(NoRepair::NotSent)
+        };
+        let (layout, budget) = match budget {
+            Ok(budget) => (layout, budget),
+            Err(reason) => {
+                self.tell(Event::NoRepair(reason));
+                (layout.without_repair(), Budget::NONE)
+            }
+        };
+        // Without repair the companion still tells which revision is on air.
+        let is_coded = announcement.geometry.is_some();
+        self.listen_to(companion.filter(|_| is_coded));
+        let tells = companion.is_some() && is_coded;
+        let unproven = OnAir::Unproven { doubted: false };
+        self.on_air = if tells { unproven } else { OnAir::Proven };
+        let assembly = Assembly::new(layout, budget.repair_max, budget.decoder_bytes);
+        self.begin_storage();
+        self.current = Some((announcement, assembly));
+    }
+
+    /// Drops all that is held, and what is under way with it.
+    pub(super) fn drop_held(&mut self) {
+        let Some((_, assembly)) = &mut self.current else { return };
+        assembly.clear();
+        self.begin_storage();
+    }
+
+    fn begin_storage(&mut self) {
+        self.queue.retain(|output| !output.is_for_storage());
+        self.comparing.clear();
+        self.outstanding = 0;
+        let (role, version) = (self.options.role, self.options.version.clone());
+        self.queue.push_back(Output::Begin { role, version });
+    }
+}

@@ -1,0 +1,185 @@
+//! A headend and a box in memory: the senders' own cores, real bytes, virtual time.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends there"
+)]
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+mod receiver;
+mod revision;
+
+use stbcast_flute::fdt::{Companion, File};
+use stbcast_flute::{
+    AnnounceSession, CompanionSession, CompanionSettings, Entry, FdtSettings, Share, Step,
+};
+use stbcast_infocast::{Carousel, Content, Name, ObjectType, Precoding};
+use stbcast_object::{Datagram, Group, Micros, Slices};
+
+pub use receiver::Stb;
+pub use revision::{Code, Revision};
+
+/// Time since the Unix epoch when a test begins.
+pub const START: Micros = Micros::from_secs(1_790_000_000);
+
+/// Span between two datagrams of the channel.
+const PACE: Micros = Micros::from_millis(1);
+
+pub fn group(last: u8) -> Group {
+    Group::new([239, 255, 2, last].into(), 22222).unwrap()
+}
+
+pub fn channel() -> Group {
+    group(11)
+}
+
+pub fn announce() -> Group {
+    group(3)
+}
+
+pub fn companion() -> Group {
+    group(12)
+}
+
+pub fn name() -> Name {
+    Name::new("image").unwrap()
+}
+
+/// A datagram on its way.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    pub group: Group,
+    pub bytes: Vec<u8>,
+    /// Whether it carries a slice or a symbol of an object, and not a description.
+    pub carries_symbol: bool,
+}
+
+/// One channel with one object, its companion, and the announce session.
+pub struct Headend {
+    pub now: Micros,
+    pub ratio: f64,
+    announce: AnnounceSession,
+    channel: Carousel,
+    on_channel: Revision,
+    companion: Option<CompanionSession>,
+    on_companion: Revision,
+    credit: f64,
+}
+
+impl Headend {
+    /// Everything sends `revision`, with `ratio` repair symbols for each symbol of the channel.
+    pub fn new(revision: &Revision, ratio: f64) -> Self {
+        let announce = AnnounceSession::new(FdtSettings::new(1), vec![revision.file()], START);
+        let mut headend = Self {
+            now: Micros::ZERO,
+            ratio,
+            announce: announce.unwrap(),
+            channel: carousel(revision),
+            on_channel: revision.clone(),
+            companion: None,
+            on_companion: revision.clone(),
+            credit: 0.0,
+        };
+        headend.repair(revision);
+        headend
+    }
+
+    fn wall(&self) -> Micros {
+        START.after(self.now)
+    }
+
+    /// Announces something else.
+    pub fn announce(&mut self, files: Vec<File>) {
+        let wall = self.wall();
+        self.announce.set_files(files, wall).unwrap();
+    }
+
+    /// The channel goes over to another revision.
+    pub fn send(&mut self, revision: &Revision) {
+        (self.channel, self.on_channel) = (carousel(revision), revision.clone());
+    }
+
+    /// The companion goes over to another revision.
+    pub fn repair(&mut self, revision: &Revision) {
+        let wall = self.wall();
+        self.on_companion = revision.clone();
+        let entries: Vec<Entry> = revision.companion_entry().into_iter().collect();
+        let fdt = FdtSettings::new(9);
+        let settings = CompanionSettings { fdt, symbols_per_1000_s: 100_000, share: Share::ALL };
+        match &mut self.companion {
+            _ if entries.is_empty() => self.companion = None,
+            Some(companion) => companion.set_entries(entries, 100_000, wall).unwrap(),
+            none => *none = Some(CompanionSession::new(settings, entries, wall).unwrap()),
+        }
+    }
+
+    /// Slices of the revision on the channel.
+    pub fn slices(&self) -> u32 {
+        self.on_channel.slices()
+    }
+
+    /// What is sent until the next slice has been sent.
+    pub fn turn(&mut self) -> Vec<Sent> {
+        self.now = self.now.after(PACE);
+        let (now, wall) = (self.now, self.wall());
+        let mut sent = Vec::new();
+        while let Step::Fdt(bytes) = self.announce.next(now, wall) {
+            sent.push(Sent { group: announce(), bytes, carries_symbol: false });
+        }
+        loop {
+            match self.channel.next(now, 0) {
+                stbcast_infocast::Step::Datagram(datagram) => {
+                    let bytes = gather(&datagram, &self.on_channel);
+                    sent.push(Sent { group: channel(), bytes, carries_symbol: true });
+                    break;
+                }
+                stbcast_infocast::Step::CycleEnd => {}
+                stbcast_infocast::Step::Idle { .. } => break,
+            }
+        }
+        self.credit += self.ratio * f64::from(self.on_companion.symbols_per_slice());
+        let Some(companion) = &mut self.companion else { return sent };
+        while self.credit >= 1.0 {
+            match companion.next(now, wall) {
+                Step::Fdt(bytes) => {
+                    let group = self.on_companion.companion.unwrap_or(companion_default()).group;
+                    sent.push(Sent { group, bytes, carries_symbol: false });
+                }
+                Step::Datagram(datagram) => {
+                    self.credit -= 1.0;
+                    let bytes = gather(&datagram, &self.on_companion);
+                    let group = self.on_companion.companion.unwrap_or(companion_default()).group;
+                    sent.push(Sent { group, bytes, carries_symbol: true });
+                }
+                Step::CycleEnd | Step::Idle { .. } => break,
+            }
+        }
+        sent
+    }
+}
+
+fn companion_default() -> Companion {
+    Companion { group: companion(), tsi: 9 }
+}
+
+/// A datagram as it goes out.
+pub fn gather(datagram: &Datagram, revision: &Revision) -> Vec<u8> {
+    let store = if datagram.object == 0 { &revision.bytes } else { &revision.store };
+    let body = datagram.body.start as usize..datagram.body.end as usize;
+    [&datagram.head[..], &store[body], &datagram.tail[..]].concat()
+}
+
+fn carousel(revision: &Revision) -> Carousel {
+    let slices = Slices::new(revision.bytes.len() as u64, revision.slice_bytes).unwrap();
+    let entry = stbcast_infocast::Entry::new(
+        name(),
+        ObjectType(5),
+        Precoding(1),
+        None,
+        Content::Stored(slices),
+    );
+    Carousel::new(vec![entry.unwrap()], 10_000_000, 28, Micros::ZERO)
+}
