@@ -15,5 +15,6 @@ mod network;
 #[cfg(feature = "peers")]
 mod peers;
 mod reload;
+mod repair;
 mod serve;
 mod transmit;
