@@ -12,6 +12,8 @@ use crate::lineup::{
 
 mod flute;
 
+pub mod prediction;
+
 /// The whole plan.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Plan {
