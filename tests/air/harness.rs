@@ -187,6 +187,12 @@ impl Site {
         group
     }
 
+    /// Adds keys to the last channel, which has no object yet, line by line.
+    #[cfg(feature = "peers")]
+    pub(crate) fn channel_key(&mut self, lines: &str) {
+        writeln!(self.toml, "{lines}").unwrap();
+    }
+
     /// Adds an object to the last channel; `more` is further keys, line by line.
     pub(crate) fn object(&mut self, name: &str, source: &str, more: &str) {
         let quoted =
