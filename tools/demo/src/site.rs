@@ -94,7 +94,8 @@ impl Site {
         let group = |last| SocketAddrV4::new([239, 255, 77, last].into(), port);
         let metadata = Group::new((*group(METADATA).ip()).into(), port)?;
         let announce = Group::new((*group(ANNOUNCE).ip()).into(), port)?;
-        let far_groups = [METADATA, ANNOUNCE, BOOT_1113, REPAIR_1113, SPLASH].map(group).to_vec();
+        let far_groups = [METADATA, ANNOUNCE, BOOT_1113, REPAIR_1113, SPLASH, REPAIR_SPLASH];
+        let far_groups = far_groups.map(group).to_vec();
         let pause = |ms: u64| Duration::from_millis(if short { ms / 10 } else { ms });
         let plan = |name, line, after, image: &PathBuf| BoxPlan {
             name,
@@ -132,8 +133,8 @@ impl Site {
 
     pub(crate) fn introduction(&self) -> String {
         format!(
-            "A headend streams two boot images at {} kbit/s each, repair symbols for one of them, a \
-             splash and the control\nobjects of two models. Five boxes join the metadata channel {} \
+            "A headend streams two boot images at {} kbit/s each, repair symbols for one of them and the \
+             splash, and the control\nobjects of two models. Five boxes join the metadata channel {} \
              and find the rest from there.\nTwo of them lose {LOSS_PERCENT} % of all datagrams; one of \
              these knows repair symbols.\n",
             self.bit_rate_kbps, self.metadata
@@ -148,6 +149,7 @@ const BOOT_1113: u8 = 11;
 const BOOT_4302: u8 = 12;
 const SPLASH: u8 = 13;
 const REPAIR_1113: u8 = 14;
+const REPAIR_SPLASH: u8 = 15;
 
 fn line_up(first: &Path, port: u16, kbps: u32) -> String {
     let channel = |name: &str, last: u8, kbps: u32, objects: &str| {
@@ -172,12 +174,12 @@ fn line_up(first: &Path, port: u16, kbps: u32) -> String {
         object("boot-4302", &file("vip4302.img"), "version = \"5.1.3\"\nprecoding = \"crc32\"");
     let splash = object("splash", &file("splash.bmp"), "");
     let repair =
-        format!("repair = {{ group = \"239.255.77.{REPAIR_1113}:{port}\", ratio = 0.1 }}\n");
+        |last: u8| format!("repair = {{ group = \"239.255.77.{last}:{port}\", ratio = 0.1 }}\n");
     format!("announce = \"239.255.77.{ANNOUNCE}:{port}\"\n")
         + &channel("metadata", METADATA, 128, &metadata)
-        + &channel("boot-1113", BOOT_1113, kbps, &(repair + &boot_1113))
+        + &channel("boot-1113", BOOT_1113, kbps, &(repair(REPAIR_1113) + &boot_1113))
         + &channel("boot-4302", BOOT_4302, kbps, &boot_4302)
-        + &channel("splash", SPLASH, 20_000, &splash)
+        + &channel("splash", SPLASH, 20_000, &(repair(REPAIR_SPLASH) + &splash))
 }
 
 /// Bytes that no compression and no repetition could stand in for.
