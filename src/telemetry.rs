@@ -59,11 +59,10 @@ pub(crate) struct ChannelMetrics {
 }
 
 impl ChannelMetrics {
-    /// `kind` is what its datagrams carry.
-    pub(crate) fn new(channel: &str, kind: &'static str) -> Self {
+    pub(crate) fn new(channel: &str) -> Self {
         let name = channel.to_owned();
         Self {
-            packets: counter!("stbcast_packets_sent_total", "channel" => name.clone(), "kind" => kind),
+            packets: counter!("stbcast_packets_sent_total", "channel" => name.clone(), "kind" => "source"),
             bytes: counter!("stbcast_bytes_sent_total", "channel" => name.clone()),
             calls: counter!("stbcast_send_calls_total", "channel" => name.clone()),
             lag: histogram!("stbcast_pacing_lag_seconds"),

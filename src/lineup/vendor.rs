@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::Finding;
 use super::names::did_you_mean;
-use super::rules::{At, ChannelDraft, LineUpDraft, ObjectDraft, SourceDraft};
+use super::rules::{At, ChannelDraft, ObjectDraft, SourceDraft};
 
 /// Deepest nesting of elements; the vendor's has five.
 const DEPTH_MAX: usize = 16;
@@ -46,7 +46,7 @@ pub(super) fn is_latin_1(bytes: &[u8]) -> bool {
 }
 
 /// Reads the XML; findings say where it cannot be used.
-pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDraft> {
+pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<Vec<ChannelDraft>> {
     let root = match tree(text) {
         Ok(root) => root,
         Err((message, offset)) => {
@@ -60,8 +60,7 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         vendor.error(&root, message);
         return None;
     }
-    let channels = vendor.root(&root)?;
-    Some(LineUpDraft { announce: None, channels })
+    vendor.root(&root)
 }
 
 type Failure = (String, usize);
@@ -234,7 +233,6 @@ impl Vendor<'_> {
             interface: None,
             burst_us: None,
             burst_delay_ms: self.optional_number(parameters, "burst-delay"),
-            repair: None,
             objects: objects.into_iter().collect::<Option<_>>()?,
         })
     }

@@ -43,8 +43,7 @@ impl Station {
     /// Puts a channel of 100 datagrams a cycle on air.
     fn put(&mut self, name: &str, interface: &'static str, generation: u64) {
         let wire = Box::new(Counter(interface, Arc::clone(&self.sent)));
-        let launch =
-            Launch { programme: programme(name, 10_000_000, 100), wire, generation, held: false };
+        let launch = Launch { programme: programme(name, 10_000_000, 100), wire, generation };
         self.drivers.put(launch).unwrap();
     }
 
@@ -61,7 +60,7 @@ impl Station {
                 }
                 Some(Report::CyclesDone { .. }) => return "done".to_owned(),
                 Some(Report::Broken) => panic!("a thread failed"),
-                Some(Report::Ending { .. } | Report::Spent(_)) | None => {}
+                Some(Report::Spent(_)) | None => {}
             }
         }
     }
