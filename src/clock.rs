@@ -47,6 +47,11 @@ pub(crate) fn wake_precisely() {
     }
 }
 
+/// Time since 1970, for objects made at send time and for what redundant headends share.
+pub(crate) fn wall() -> Micros {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(Micros::ZERO, Micros::from)
+}
+
 /// Puts this thread behind every other one of the machine, for work that can wait.
 pub(crate) fn give_way() {
     use thread_priority::{
@@ -60,9 +65,4 @@ pub(crate) fn give_way() {
     {
         tracing::debug!("a thread that should give way keeps its priority: {error}");
     }
-}
-
-/// Seconds since 1970, for objects made at send time.
-pub(crate) fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -9,7 +9,10 @@
 //! The protocols live in crates of their own and know nothing of sockets, files or clocks; this
 //! crate owns those. Programs are built from [`lineup::read`], [`plan::plan`] and [`serve::serve`].
 
+pub mod announced;
+pub mod carousel;
 pub mod cli;
+pub mod companion;
 pub mod contents;
 pub mod lineup;
 pub mod pacer;

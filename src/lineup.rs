@@ -9,10 +9,12 @@ use std::io::Read;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
+use stbcast_fec::Choice;
 use stbcast_infocast::{Check, Name, ObjectType, Precoding};
 use stbcast_object::{Group, Micros};
 
 mod names;
+mod repair;
 mod rules;
 mod vendor;
 mod written;
@@ -23,11 +25,65 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 /// TTL where none is written: what the vendor's sample configuration uses (Infocast notes §5.3).
 const DEFAULT_TTL: u8 = 5;
 
+/// Name of the announce session in log and metrics.
+pub const ANNOUNCE_NAME: &str = "announce";
+
 /// Everything on air.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LineUp {
+    /// Where what is on air is announced.
+    pub announce: Option<Announce>,
     /// The channels in the order of the file. No two have the same name.
     pub channels: Vec<Channel>,
+}
+
+/// The announce session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Announce {
+    /// Where it is sent.
+    pub group: Group,
+    /// Time to live, or hop limit.
+    pub ttl: u8,
+    /// Differentiated services code point, 0 to 63.
+    pub dscp: u8,
+    /// Interface by name or address; the routing table decides where `None`.
+    pub interface: Option<String>,
+}
+
+/// The protocol of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// KreaTV's object carousel.
+    Infocast,
+    /// A FLUTE session of its own (RFC 6726).
+    Flute,
+}
+
+impl Protocol {
+    /// The word for it in line-ups.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Infocast => "infocast",
+            Self::Flute => "flute",
+        }
+    }
+}
+
+/// The repair symbols of a channel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repair {
+    /// Where the companion is sent; `None` on a FLUTE channel, which carries them itself.
+    pub group: Option<Group>,
+    /// Repair symbols for each source symbol sent.
+    pub ratio: f64,
+    /// The code.
+    pub choice: Choice,
+    /// Whether the companion's rate is taken out of the channel's.
+    pub keep_total: bool,
+    /// Redundant headends that share the symbols, at least 1.
+    pub senders: u32,
+    /// Which of them this one is, from 0.
+    pub sender_index: u32,
 }
 
 /// One channel.
@@ -35,6 +91,8 @@ pub struct LineUp {
 pub struct Channel {
     /// Its name in log and metrics.
     pub name: String,
+    /// How its objects are sent.
+    pub protocol: Protocol,
     /// Where it is sent.
     pub group: Group,
     /// Bits of IP per second, at least 1,000.
@@ -51,8 +109,17 @@ pub struct Channel {
     pub burst: Micros,
     /// Pause behind each cycle.
     pub burst_delay: Micros,
+    /// Its repair symbols.
+    pub repair: Option<Repair>,
     /// Its objects. No two have the same name.
     pub objects: Vec<Object>,
+}
+
+impl Channel {
+    /// Name of its companion in log and metrics.
+    pub fn companion_name(&self) -> String {
+        format!("{} repair", self.name)
+    }
 }
 
 /// One object of a channel.
@@ -219,12 +286,12 @@ pub fn read(path: &Path) -> Reading {
 pub fn parse(text: &str, directory: &Path) -> Reading {
     let mut findings = Vec::new();
     let is_xml = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('<');
-    let drafts = if is_xml {
+    let draft = if is_xml {
         vendor::parse(text, &mut findings)
     } else {
         written::parse(text, &mut findings)
     };
-    let line_up = drafts.map(|drafts| rules::check(drafts, text, directory, &mut findings));
+    let line_up = draft.map(|draft| rules::check(draft, text, directory, &mut findings));
     let failed = findings.iter().any(Finding::is_error);
     Reading { line_up: line_up.filter(|_| !failed), findings }
 }

@@ -10,6 +10,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
+use stbcast_flute::fdt::File;
 use stbcast_object::Micros;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -33,6 +34,8 @@ pub struct Launch {
     programme: ChannelProgramme,
     wire: Box<dyn Wire>,
     generation: u64,
+    /// Whether it waits for a [`Command::Release`] before it replaces what is on air.
+    held: bool,
 }
 
 impl Launch {
@@ -46,11 +49,23 @@ impl Launch {
         path: TransmitPath,
     ) -> Result<Self, TransmitError> {
         let wire = Box::new(Transmitter::open(&programme.channel, path)?);
-        Ok(Self { programme, wire, generation })
+        Ok(Self { programme, wire, generation, held: false })
+    }
+
+    /// The same, which waits until [`Drivers::release`] is called before it replaces what is on
+    /// air; [`Report::Ending`] tells when that is wanted.
+    #[must_use]
+    pub fn held(self) -> Self {
+        Self { held: true, ..self }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.programme.channel.name
+    }
+
+    /// Whether it is a companion or an announce session, which have no cycles.
+    pub(crate) const fn is_session(&self) -> bool {
+        !self.programme.carousel.has_cycles()
     }
 
     fn interface(&self) -> Option<&str> {
@@ -62,6 +77,10 @@ impl Launch {
 enum Command {
     /// Puts a channel on air; one of the same name finishes its cycle first.
     Put(Box<Launch>),
+    /// Lets the held replacement of this generation come at the end of the cycle.
+    Release { channel: String, generation: u64 },
+    /// What an announce session describes from now on.
+    Describe { channel: String, files: Vec<File> },
     /// Takes a channel off the air when its cycle is complete.
     Retire { channel: String, generation: u64 },
     /// Once every channel has completed this many cycles, send no more and tell
@@ -77,6 +96,13 @@ pub enum Report {
         /// Name of the channel.
         channel: String,
         /// Generation of its programme.
+        generation: u64,
+    },
+    /// The cycle behind which a held replacement could come ends in three seconds or less.
+    Ending {
+        /// Name of the channel.
+        channel: String,
+        /// Generation of the replacement.
         generation: u64,
     },
     /// The channel is off the air.
@@ -179,6 +205,12 @@ impl Loop {
             match self.inbox.try_recv() {
                 Ok(Command::Put(launch)) => self.put(*launch, now),
                 Ok(Command::Retire { channel, generation }) => self.retire(&channel, generation),
+                Ok(Command::Release { channel, generation }) => {
+                    if let Some(on_air) = self.by_name(&channel) {
+                        on_air.release(generation);
+                    }
+                }
+                Ok(Command::Describe { channel, files }) => self.describe(&channel, files, now),
                 Ok(Command::ReportCycles(cycles)) => {
                     self.cycles = Some(cycles);
                     self.check_cycles();
@@ -229,6 +261,15 @@ impl Loop {
         }
     }
 
+    /// An announce session has something new to say: it is not waited for until the next second.
+    fn describe(&mut self, name: &str, files: Vec<File>, now: Micros) {
+        let found = self.channels.iter_mut().find(|(_, on_air)| on_air.name() == name);
+        let Some((&id, on_air)) = found else { return };
+        on_air.describe(files, now);
+        self.deadlines.retain(|Reverse((_, other))| *other != id);
+        self.deadlines.push(Reverse((now, id)));
+    }
+
     /// Changes what waits for the end of a cycle, which will not come any more.
     fn settle(&mut self, now: Micros) {
         let changes: Vec<_> =
@@ -247,6 +288,10 @@ impl Loop {
     fn turn(&mut self, id: u64, now: Micros) {
         let Some(on_air) = self.channels.get_mut(&id) else { return };
         let turn = on_air.turn(now, &mut self.batch);
+        if let Some(generation) = on_air.ending(now) {
+            let channel = on_air.name().to_owned();
+            let _ = self.reports.send(Report::Ending { channel, generation });
+        }
         self.turned(id, turn, now);
     }
 
@@ -287,9 +332,11 @@ impl Loop {
         let Some(wanted) = self.cycles.filter(|_| !self.done && !self.channels.is_empty()) else {
             return;
         };
-        if self.channels.values().all(|on_air| on_air.cycles() >= wanted) {
-            // Not one datagram of a further cycle.
-            self.done = true;
+        let cycled = self.channels.values().filter_map(|on_air| on_air.has_cycled(wanted));
+        let cycled: Vec<bool> = cycled.collect();
+        if cycled.iter().all(|done| *done) {
+            // Not one datagram of a further cycle. Sessions without cycles wait for other threads.
+            self.done = !cycled.is_empty();
             let _ = self.reports.send(Report::CyclesDone { thread: self.number });
         }
     }

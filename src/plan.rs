@@ -1,17 +1,27 @@
 //! The plan of a line-up: what would be on air, in figures, without sending anything.
 
+use stbcast_fec::Geometry;
 use stbcast_infocast::{BOX_PATIENCE, ObjectType};
 use stbcast_object::Micros;
 
+use crate::companion::{self, CompanionPlan, NoRepair};
 use crate::contents::Contents;
-use crate::lineup::{Channel, Finding, LineUp, ObjectId, Severity, Source};
+use crate::lineup::{
+    Channel, Finding, LineUp, Object, ObjectId, Protocol, Repair, Severity, Source,
+};
+
+mod flute;
+
+pub mod prediction;
 
 /// The whole plan.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Plan {
     /// The channels in the order of the file.
     pub channels: Vec<ChannelPlan>,
-    /// Sum of all bit rates in kbit/s of IP.
+    /// Group and port of the announce session.
+    pub announce: Option<String>,
+    /// Sum of all bit rates in kbit/s of IP, the announce session left aside.
     pub bit_rate_kbps_total: f64,
     /// What is wrong; with any of these nothing goes on air.
     pub errors: Vec<Finding>,
@@ -40,6 +50,8 @@ pub struct ChannelPlan {
     pub ip_bytes: u64,
     /// Time of a cycle in seconds, with its pause.
     pub cycle_seconds: f64,
+    /// Its repair symbols.
+    pub repair: Option<RepairPlan>,
     /// Its objects.
     pub objects: Vec<ObjectPlan>,
 }
@@ -66,6 +78,61 @@ pub struct ObjectPlan {
     pub interval_seconds: f64,
     /// Passes in ten seconds, the patience of a box.
     pub passes_in_10_s: f64,
+    /// How its repair symbols are made.
+    pub repair: Option<SymbolsPlan>,
+    /// Why it has none, where its channel has some.
+    pub no_repair: Option<String>,
+}
+
+/// The repair symbols of a channel in figures.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct RepairPlan {
+    /// Group and port of the companion; `None` where the channel carries them itself.
+    pub group: Option<String>,
+    /// Repair symbols for each source symbol.
+    pub ratio: f64,
+    /// Bit rate of the companion in kbit/s of IP.
+    pub bit_rate_kbps: f64,
+    /// Whether that is taken out of the channel's.
+    pub keep_total: bool,
+}
+
+impl RepairPlan {
+    /// Of a channel with a companion.
+    fn of(repair: &Repair, plan: &CompanionPlan) -> Self {
+        let (group, bit_rate_kbps) = (Some(plan.group.to_string()), kilo(plan.companion_bps));
+        Self { group, bit_rate_kbps, ..Self::within(repair) }
+    }
+
+    /// Of a channel that carries its repair symbols itself.
+    const fn within(repair: &Repair) -> Self {
+        let Repair { ratio, keep_total, .. } = *repair;
+        Self { group: None, ratio, bit_rate_kbps: 0.0, keep_total }
+    }
+}
+
+/// The repair symbols of an object in figures.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct SymbolsPlan {
+    /// The code.
+    pub fec: &'static str,
+    /// Blocks.
+    pub blocks: u32,
+    /// Source symbols in a block.
+    pub block_symbols: u32,
+    /// Bytes of a source symbol.
+    pub symbol_bytes: u16,
+}
+
+impl From<&Geometry> for SymbolsPlan {
+    fn from(geometry: &Geometry) -> Self {
+        Self {
+            fec: geometry.scheme().name(),
+            blocks: geometry.blocks(),
+            block_symbols: geometry.block_symbols(),
+            symbol_bytes: geometry.symbol_bytes(),
+        }
+    }
 }
 
 impl Plan {
@@ -85,21 +152,39 @@ impl Plan {
 pub fn plan(line_up: &LineUp, mut findings: Vec<Finding>) -> Plan {
     let contents = Contents::survey(line_up, &mut findings);
     let mut channels = Vec::new();
-    for (place, channel) in line_up.channels.iter().enumerate() {
-        match channel_plan(&contents, place, channel, &mut findings) {
-            Ok(plan) => channels.push(plan),
+    for place in 0..line_up.channels.len() {
+        match channel_plan(line_up, &contents, place, &mut findings) {
+            Ok(plan) => channels.extend(plan),
             Err(message) => findings.push(Finding::error(message)),
         }
     }
-    let bit_rate_kbps_total = channels.iter().map(|channel| channel.bit_rate_kbps).sum();
-    Plan { channels, bit_rate_kbps_total, ..Plan::of_findings(findings) }
+    let repair = |channel: &ChannelPlan| channel.repair.as_ref().map_or(0.0, |it| it.bit_rate_kbps);
+    let bit_rate = |channel: &ChannelPlan| channel.bit_rate_kbps + repair(channel);
+    let bit_rate_kbps_total = channels.iter().map(bit_rate).sum();
+    let announce = line_up.announce.as_ref().map(|announce| announce.group.to_string());
+    Plan { channels, announce, bit_rate_kbps_total, ..Plan::of_findings(findings) }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 fn channel_plan(
+    line_up: &LineUp,
     contents: &Contents,
     place: usize,
-    channel: &Channel,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<ChannelPlan>, String> {
+    let Some(channel) = line_up.channels.get(place) else { return Ok(None) };
+    if channel.protocol == Protocol::Flute {
+        return flute::channel_plan(contents, place, channel, findings).map(Some);
+    }
+    let companion = companion::plan(line_up, contents, place)?;
+    let source_bps = companion.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
+    let own = Channel { bit_rate_bps: source_bps, ..channel.clone() };
+    infocast_plan(contents, (place, &own), companion.as_ref(), findings).map(Some)
+}
+
+fn infocast_plan(
+    contents: &Contents,
+    (place, channel): (usize, &Channel),
+    companion: Option<&CompanionPlan>,
     findings: &mut Vec<Finding>,
 ) -> Result<ChannelPlan, String> {
     let carousel = contents.carousel(place, channel)?;
@@ -113,38 +198,86 @@ fn channel_plan(
         let interval = plan.interval(object).after(pause).max(spec.delay);
         let object_type = contents.object_type(id, spec);
         if object_type == ObjectType::BOOTCAST_INFO && interval > BOX_PATIENCE {
-            findings.push(Finding::warning(format!(
-                "channel `{}`: control object `{}` passes every {:.1} s, but a box waits 10 s: \
-                 raise the bit rate or move long objects to another channel",
-                channel.name,
-                spec.name,
-                interval.as_secs_f64()
-            )));
+            findings.push(impatient(channel, spec, interval));
         }
+        let symbols = companion.and_then(|plan| plan.objects.get(object));
         objects.push(ObjectPlan {
-            name: spec.name.to_string(),
             object_type: object_type.to_string(),
             precoding: spec.precoding.to_string(),
-            source: source_text(&spec.source),
-            bytes: contents.length(id),
             slices: entry.packets(),
             passes,
-            interval_seconds: interval.as_secs_f64(),
-            passes_in_10_s: BOX_PATIENCE.as_secs_f64() / interval.as_secs_f64().max(1e-6),
+            ..object_plan(spec, contents.length(id), interval, symbols)
         });
     }
+    if companion.is_some_and(|plan| plan.geometries().next().is_none()) {
+        let message = format!("channel `{}`: no object of it has repair symbols", channel.name);
+        findings.push(Finding::warning(message));
+    }
+    let repair = channel.repair.as_ref().zip(companion);
     Ok(ChannelPlan {
-        name: channel.name.clone(),
-        carousel: "infocast",
-        group: channel.group.to_string(),
-        bit_rate_kbps: channel.bit_rate_bps as f64 / 1_000.0,
-        slice_bytes: channel.slice_bytes.get(),
-        ttl: channel.ttl,
         datagrams: plan.datagrams,
         ip_bytes: plan.ip_bytes,
         cycle_seconds: cycle.as_secs_f64(),
+        repair: repair.map(|(repair, plan)| RepairPlan::of(repair, plan)),
         objects,
+        ..ChannelPlan::of(channel)
     })
+}
+
+fn impatient(channel: &Channel, object: &Object, interval: Micros) -> Finding {
+    Finding::warning(format!(
+        "channel `{}`: control object `{}` passes every {:.1} s, but a box waits 10 s: raise the bit \
+         rate or move long objects to another channel",
+        channel.name,
+        object.name,
+        interval.as_secs_f64()
+    ))
+}
+
+/// What is the same for objects of every protocol; the rest is to be filled in.
+fn object_plan(
+    object: &Object,
+    bytes: u64,
+    interval: Micros,
+    symbols: Option<&Result<Geometry, NoRepair>>,
+) -> ObjectPlan {
+    ObjectPlan {
+        name: object.name.to_string(),
+        object_type: String::new(),
+        precoding: String::new(),
+        source: source_text(&object.source),
+        bytes,
+        slices: 0,
+        passes: 1,
+        interval_seconds: interval.as_secs_f64(),
+        passes_in_10_s: BOX_PATIENCE.as_secs_f64() / interval.as_secs_f64().max(1e-6),
+        repair: symbols.and_then(|it| it.as_ref().ok()).map(SymbolsPlan::from),
+        no_repair: symbols.and_then(|it| it.as_ref().err()).map(ToString::to_string),
+    }
+}
+
+impl ChannelPlan {
+    /// What the line-up says of it; the rest is to be filled in.
+    fn of(channel: &Channel) -> Self {
+        Self {
+            name: channel.name.clone(),
+            carousel: channel.protocol.word(),
+            group: channel.group.to_string(),
+            bit_rate_kbps: kilo(channel.bit_rate_bps),
+            slice_bytes: channel.slice_bytes.get(),
+            ttl: channel.ttl,
+            datagrams: 0,
+            ip_bytes: 0,
+            cycle_seconds: 0.0,
+            repair: None,
+            objects: Vec::new(),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+fn kilo(bits: u64) -> f64 {
+    bits as f64 / 1_000.0
 }
 
 fn source_text(source: &Source) -> String {

@@ -3,11 +3,21 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use stbcast_infocast::{Carousel, Entry};
+use stbcast_flute::fdt::File;
+use stbcast_infocast::Entry;
+use stbcast_object::Micros;
 
+use crate::announced::{Facts, Numbers, describe, source_url};
+use crate::carousel::Carousel;
+use crate::clock;
+use crate::companion::{self, CompanionPlan};
 use crate::contents::{Contents, VERSION_DIGITS, bootcast_text, carousel, objects};
-use crate::lineup::{Channel, Finding, LineUp, ObjectId, Source};
+use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Protocol, Source};
+use crate::repair::RepairSymbols;
 use crate::spool::{Digest, Revision, Spool};
+
+mod flute;
+pub(crate) use flute::announce_bps;
 
 /// The bytes of an object.
 #[derive(Clone, Debug)]
@@ -16,6 +26,8 @@ pub enum Payload {
     Mapped(Revision),
     /// A text made from the line-up.
     Text(Arc<[u8]>),
+    /// The repair symbols of an object.
+    Repair(RepairSymbols),
     /// Made at send time.
     None,
 }
@@ -26,39 +38,61 @@ impl Payload {
         match self {
             Self::Mapped(revision) => &revision.bytes,
             Self::Text(text) => text,
+            Self::Repair(symbols) => &symbols.bytes,
             Self::None => &[],
+        }
+    }
+
+    /// The digest of an object; `None` where the bytes are made at send time.
+    fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::None | Self::Repair(_) => None,
+            Self::Text(text) => Some(Digest::of(text)),
+            Self::Mapped(revision) => Some(revision.digest),
         }
     }
 }
 
-/// One channel ready for the air.
+/// One channel, or one session of ours, ready for the air.
 #[derive(Clone, Debug)]
 pub struct ChannelProgramme {
-    /// The channel as the line-up has it.
+    /// The channel as the line-up has it, at the rate it is really sent with. Companions and the
+    /// announce session are sent like channels without objects.
     pub channel: Channel,
     /// Its carousel, trailers computed.
     pub carousel: Carousel,
-    /// The bytes of each object, by its place.
+    /// The bytes of each object, by its place; repair symbols behind them.
     pub payloads: Vec<Payload>,
     /// Digest of each object; `None` where the bytes are made at send time.
     pub digests: Vec<Option<Digest>>,
+    /// How its objects are described to boxes.
+    pub files: Vec<File>,
+    /// The session of its repair symbols.
+    pub companion: Option<Box<Self>>,
 }
 
 impl ChannelProgramme {
-    /// Whether this puts the same datagrams on the same group at the same rate as `other`.
+    /// Whether this puts the same datagrams on the same group at the same rate as `other`,
+    /// companions left aside.
     pub fn is_same_as(&self, other: &Self) -> bool {
         // What an object is sent as may depend on other channels of the line-up.
         let types = |programme: &Self| -> Vec<_> {
-            programme.carousel.entries().iter().map(Entry::object_type).collect()
+            match &programme.carousel {
+                Carousel::Infocast(carousel) => {
+                    carousel.entries().iter().map(Entry::object_type).collect()
+                }
+                _ => Vec::new(),
+            }
         };
         self.channel == other.channel
             && self.digests == other.digests
             && types(self) == types(other)
+            && (self.carousel.is_infocast() || self.files == other.files)
     }
 
     /// Whether boxes find images by objects of this channel.
     pub fn has_control(&self) -> bool {
-        self.channel.objects.iter().any(crate::lineup::Object::is_control)
+        self.channel.objects.iter().any(Object::is_control)
     }
 }
 
@@ -67,9 +101,11 @@ impl ChannelProgramme {
 pub struct Programme {
     /// The channels in the order of the line-up.
     pub channels: Vec<ChannelProgramme>,
+    /// The announce session.
+    pub announce: Option<ChannelProgramme>,
 }
 
-/// Copies every source into the spool and makes the programme.
+/// Copies every source into the spool, computes repair symbols and makes the programme.
 ///
 /// # Errors
 /// Findings when something cannot be sent; nothing has changed on air then.
@@ -81,26 +117,16 @@ pub fn load(line_up: &LineUp, spool: &mut Spool) -> Result<Programme, Vec<Findin
         return Err(findings);
     }
     let revisions = spool_sources(line_up, spool)?;
-    let digest = |id: ObjectId| {
-        let hex = revisions.get(&id)?.digest.hex();
-        hex.get(..VERSION_DIGITS).map(str::to_owned)
-    };
-    let mut channels = Vec::new();
-    for (place, channel) in line_up.channels.iter().enumerate() {
-        let payload = |(object, spec): (usize, &crate::lineup::Object)| {
-            let revision = revisions.get(&ObjectId { channel: place, object });
-            let text = bootcast_text(line_up, &spec.source, digest);
-            match (revision, text) {
-                (Some(revision), _) => Payload::Mapped(revision.clone()),
-                (None, Some(text)) => Payload::Text(text.into_bytes().into()),
-                (None, None) => Payload::None,
-            }
-        };
-        let payloads = channel.objects.iter().enumerate().map(payload).collect();
-        let loaded = load_channel(&contents, place, channel, payloads);
-        channels.push(loaded.map_err(|message| vec![Finding::error(message)])?);
-    }
-    Ok(Programme { channels })
+    let wall = clock::wall();
+    let mut loader =
+        Loader { line_up, contents: &contents, spool, wall, revisions, numbers: HashMap::new() };
+    loader.number();
+    let refused = |message| vec![Finding::error(message)];
+    let places = 0..line_up.channels.len();
+    let channels: Result<Vec<_>, _> = places.map(|place| loader.channel(place)).collect();
+    let channels = channels.map_err(refused)?;
+    let announce = flute::announce(line_up, &channels, wall).map_err(refused)?;
+    Ok(Programme { channels, announce })
 }
 
 fn spool_sources(
@@ -121,25 +147,122 @@ fn spool_sources(
     if findings.is_empty() { Ok(revisions) } else { Err(findings) }
 }
 
-fn load_channel(
-    contents: &Contents,
-    place: usize,
-    channel: &Channel,
-    payloads: Vec<Payload>,
-) -> Result<ChannelProgramme, String> {
-    let mut entries = Vec::new();
-    for (object, (spec, payload)) in channel.objects.iter().zip(&payloads).enumerate() {
-        let id = ObjectId { channel: place, object };
-        let bytes = payload.bytes();
-        let entry = contents.entry(id, channel, spec, bytes.len() as u64)?;
-        entries.push(entry.with_trailers_over(bytes));
+/// What every channel of a line-up is made with.
+struct Loader<'a> {
+    line_up: &'a LineUp,
+    contents: &'a Contents,
+    spool: &'a mut Spool,
+    wall: Micros,
+    revisions: HashMap<ObjectId, Revision>,
+    numbers: HashMap<ObjectId, u32>,
+}
+
+impl Loader<'_> {
+    fn payload(&self, id: ObjectId, object: &Object) -> Payload {
+        let version = |id: ObjectId| {
+            let hex = self.revisions.get(&id)?.digest.hex();
+            hex.get(..VERSION_DIGITS).map(str::to_owned)
+        };
+        let text = || bootcast_text(self.line_up, &object.source, version);
+        match self.revisions.get(&id) {
+            Some(revision) => Payload::Mapped(revision.clone()),
+            None => text().map_or(Payload::None, |text| Payload::Text(text.into_bytes().into())),
+        }
     }
-    let digest = |payload: &Payload| match payload {
-        Payload::None => None,
-        Payload::Text(text) => Some(Digest::of(text)),
-        Payload::Mapped(revision) => Some(revision.digest),
-    };
-    let digests = payloads.iter().map(digest).collect();
-    let carousel = carousel(channel, entries);
-    Ok(ChannelProgramme { channel: channel.clone(), carousel, payloads, digests })
+
+    /// Gives every object its TOI.
+    fn number(&mut self) {
+        let mut numbers = Numbers::default();
+        for (channel, object, id) in objects(self.line_up) {
+            let digest = self.payload(id, object).digest();
+            let url = || Digest::of(source_url(channel, object).as_bytes());
+            self.numbers.insert(id, numbers.of(digest.unwrap_or_else(url)));
+        }
+    }
+
+    fn channel(&mut self, place: usize) -> Result<ChannelProgramme, String> {
+        let Some(channel) = self.line_up.channels.get(place) else {
+            return Err("no such channel".to_owned());
+        };
+        let payload = |(object, spec)| self.payload(ObjectId { channel: place, object }, spec);
+        let payloads: Vec<_> = channel.objects.iter().enumerate().map(payload).collect();
+        match channel.protocol {
+            Protocol::Infocast => self.infocast(place, channel, payloads),
+            Protocol::Flute => self.flute(place, channel, payloads),
+        }
+    }
+
+    fn infocast(
+        &mut self,
+        place: usize,
+        channel: &Channel,
+        payloads: Vec<Payload>,
+    ) -> Result<ChannelProgramme, String> {
+        let mut entries = Vec::new();
+        for (object, (spec, payload)) in channel.objects.iter().zip(&payloads).enumerate() {
+            let id = ObjectId { channel: place, object };
+            let bytes = payload.bytes();
+            let entry = self.contents.entry(id, channel, spec, bytes.len() as u64)?;
+            entries.push(entry.with_trailers_over(bytes));
+        }
+        let plan = companion::plan(self.line_up, self.contents, place)?;
+        let repaired = self.repaired(&payloads, plan.as_ref())?;
+        let files = self.files(place, &payloads, &repaired)?;
+        let bit_rate_bps = plan.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
+        // The carousel does not change with its repair symbols.
+        let own = Channel { bit_rate_bps, repair: None, ..channel.clone() };
+        let companion = match &plan {
+            Some(plan) => flute::companion(channel, plan, (&files, &repaired), self.wall)?,
+            None => None,
+        };
+        Ok(ChannelProgramme {
+            carousel: Carousel::Infocast(Box::new(carousel(&own, entries))),
+            channel: own,
+            digests: payloads.iter().map(Payload::digest).collect(),
+            payloads,
+            files: files.into_iter().flatten().collect(),
+            companion: companion.map(Box::new),
+        })
+    }
+
+    /// The repair symbols of each object that has some.
+    fn repaired(
+        &mut self,
+        payloads: &[Payload],
+        plan: Option<&CompanionPlan>,
+    ) -> Result<Vec<Option<RepairSymbols>>, String> {
+        let none = vec![None; payloads.len()];
+        let Some(plan) = plan else { return Ok(none) };
+        let symbols = |(payload, geometry): (&Payload, &Result<_, _>)| match (payload, geometry) {
+            (Payload::Mapped(revision), Ok(geometry)) => {
+                let per_block = crate::repair::per_block(geometry);
+                let symbols = self.spool.repair(revision, *geometry, per_block);
+                symbols.map(Some).map_err(|error| error.to_string())
+            }
+            _ => Ok(None),
+        };
+        payloads.iter().zip(&plan.objects).map(symbols).collect()
+    }
+
+    /// The description of each object; none where its name cannot stand in a URL.
+    fn files(
+        &self,
+        place: usize,
+        payloads: &[Payload],
+        repaired: &[Option<RepairSymbols>],
+    ) -> Result<Vec<Option<File>>, String> {
+        let file = |(object, (payload, symbols)): (usize, (&Payload, &Option<RepairSymbols>))| {
+            let id = ObjectId { channel: place, object };
+            let fti = symbols.as_ref().map(|it| stbcast_flute::Fti::of_geometry(it.geometry));
+            let facts = self.facts(id, payload, fti);
+            describe(self.line_up, self.contents, id, facts).ok().flatten()
+        };
+        Ok(payloads.iter().zip(repaired).enumerate().map(file).collect())
+    }
+
+    fn facts(&self, id: ObjectId, payload: &Payload, fti: Option<stbcast_flute::Fti>) -> Facts {
+        let toi = self.numbers.get(&id).copied().unwrap_or(1);
+        let (digest, length) = (payload.digest(), payload.bytes().len() as u64);
+        Facts { toi, digest, length, fti }
+    }
 }

@@ -3,13 +3,32 @@
 //! A control object names images, so the images are published first: a box that read the new
 //! control object finds the new image, never the old one under the new version. What is gone from
 //! the line-up leaves last. Each channel finishes its cycle before it changes.
+//!
+//! Where there is an announce session, it goes first, and a new revision is described there a second
+//! before its first slice: near the end of the old one's last cycle, so that boxes do not wait for
+//! it. The repair symbols follow their channel, never the other way round: a box that hears the first
+//! one of a new revision knows that slices are of it, too.
+//!
+//! ```text
+//!  channel    | old cycle ........ Ending |................|new cycle ...
+//!  announce   | old ..............| new ...  (a second at least)
+//!  companion  | old ............................|new ...
+//! ```
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
 
-use crate::lineup::Finding;
+use crate::lineup::{ANNOUNCE_NAME, Finding};
 use crate::onair::{Drivers, Launch, Report};
 use crate::programme::{ChannelProgramme, Programme};
 use crate::transmit::{TransmitError, TransmitPath};
+
+mod announcer;
+use announcer::{Announcer, Ripe};
+
+/// A revision is announced this long before its first slice; a second, and what the sending thread
+/// takes to hear of it.
+const LEAD: Duration = Duration::from_millis(1_200);
 
 /// Brings programmes on air.
 pub struct Publisher {
@@ -22,6 +41,9 @@ pub struct Publisher {
     generation: u64,
     stages: VecDeque<Stage>,
     waiting: HashSet<String>,
+    /// Companions that wait for their channels, by the channel's name.
+    followers: HashMap<String, Launch>,
+    announcer: Option<Announcer>,
 }
 
 #[derive(Default)]
@@ -44,9 +66,10 @@ pub struct Changes {
 impl Publisher {
     /// A publisher with nothing on air, whose channels send by `path`.
     pub fn new(drivers: Drivers, path: TransmitPath) -> Self {
-        let (told, stages) = (HashMap::new(), VecDeque::new());
-        let (leaving, waiting) = (HashSet::new(), HashSet::new());
-        Self { drivers, path, told, leaving, generation: 0, stages, waiting }
+        let (told, stages, followers) = (HashMap::new(), VecDeque::new(), HashMap::new());
+        let (leaving, waiting, announcer) = (HashSet::new(), HashSet::new(), None);
+        let generation = 0;
+        Self { drivers, path, told, leaving, generation, stages, waiting, followers, announcer }
     }
 
     /// Publications so far.
@@ -65,35 +88,82 @@ impl Publisher {
     /// When a channel's socket cannot be opened; everything stays as it was. When the system has no
     /// thread to give.
     pub fn publish(&mut self, programme: Programme) -> Result<Changes, TransmitError> {
-        let generation = self.generation + 1;
-        let names: HashSet<_> =
-            programme.channels.iter().map(|channel| channel.channel.name.clone()).collect();
-        let [mut images, mut control] = [Stage::default(), Stage::default()];
-        let (mut told, mut unchanged) = (HashMap::new(), 0);
-        for channel in programme.channels {
+        let mut draft = Draft::default();
+        for mut channel in programme.channels {
+            let companion = channel.companion.take();
             let name = channel.channel.name.clone();
-            let settled = !self.waiting.contains(&name) && !self.is_staged(&name);
-            let same = self.told.get(&name).is_some_and(|old| old.is_same_as(&channel));
-            if same && settled {
-                unchanged += 1;
-            } else {
-                let stage = if channel.has_control() { &mut control } else { &mut images };
-                stage.launches.push(Launch::new(channel.clone(), generation, self.path)?);
+            let moves = self.add(&mut draft, channel, None)?;
+            if let Some(companion) = companion {
+                // What changes together with its channel waits for it.
+                self.add(&mut draft, *companion, moves.then_some(name))?;
             }
-            told.insert(name, channel);
+        }
+        let announces = programme.announce.is_some();
+        if let Some(announce) = programme.announce {
+            self.add(&mut draft, announce, None)?;
         }
         // A publication that is overtaken may not have come to its retirements yet.
         self.leaving.extend(self.told.keys().cloned());
-        self.leaving.retain(|name| !names.contains(name));
+        self.leaving.retain(|name| !draft.told.contains_key(name));
         let retirements = self.leaving.iter().cloned().collect();
         let leaving = Stage { retirements, ..Stage::default() };
-        let changed = images.launches.len() + control.launches.len();
+        let Draft { announce, images, control, followers, told, unchanged } = draft;
+        let changed = announce.launches.len()
+            + images.launches.len()
+            + control.launches.len()
+            + followers.len();
         let retired = leaving.retirements.len();
-        (self.generation, self.told) = (generation, told);
-        self.stages = VecDeque::from([images, control, leaving]);
+        (self.generation, self.told, self.followers) = (self.generation + 1, told, followers);
+        match (&mut self.announcer, announces) {
+            (Some(announcer), true) => announcer.overtake(),
+            (announcer, true) => *announcer = Some(Announcer::default()),
+            (announcer, false) => *announcer = None,
+        }
+        self.stages = VecDeque::from([announce, images, control, leaving]);
         self.waiting.clear();
+        self.announce_ahead(&unchanged);
         self.next_stage()?;
-        Ok(Changes { changed, unchanged, retired })
+        Ok(Changes { changed, unchanged: unchanged.len(), retired })
+    }
+
+    /// What stays on air is described at once, and so is what is not on air yet. What changes is
+    /// described when its time comes.
+    fn announce_ahead(&mut self, unchanged: &HashSet<String>) {
+        let Some(announcer) = &mut self.announcer else { return };
+        for (name, programme) in &self.told {
+            if unchanged.contains(name) {
+                announcer.note_on_air(name);
+            }
+            let ahead = unchanged.contains(name) || !announcer.is_on_air(name);
+            if ahead && programme.carousel.has_cycles() {
+                announcer.describe(name, &programme.files);
+            }
+        }
+    }
+
+    /// Adds a channel to what is to be published, `behind` another one where it follows it;
+    /// whether it changes.
+    fn add(
+        &self,
+        draft: &mut Draft,
+        programme: ChannelProgramme,
+        behind: Option<String>,
+    ) -> Result<bool, TransmitError> {
+        let name = programme.channel.name.clone();
+        let settled = !self.waiting.contains(&name) && !self.is_staged(&name);
+        let same = self.told.get(&name).is_some_and(|old| old.is_same_as(&programme));
+        let stays = same && settled;
+        if stays {
+            draft.unchanged.insert(name.clone());
+        } else {
+            let launch = Launch::new(programme.clone(), self.generation + 1, self.path)?;
+            match behind {
+                Some(channel) => drop(draft.followers.insert(channel, launch)),
+                None => draft.stage(&programme).launches.push(launch),
+            }
+        }
+        draft.told.insert(name, programme);
+        Ok(!stays)
     }
 
     /// Takes what a thread tells; what of it concerns others.
@@ -102,21 +172,88 @@ impl Publisher {
     /// When the system has no thread to give for a channel that goes on air now.
     pub fn on_report(&mut self, report: Report) -> Result<Option<Report>, TransmitError> {
         let Some(report) = self.drivers.on_report(report)? else { return Ok(None) };
-        let (channel, generation) = match &report {
-            Report::CyclesDone { .. } | Report::Broken | Report::Spent(_) => {
-                return Ok(Some(report));
+        match &report {
+            Report::CyclesDone { .. } | Report::Broken | Report::Spent(_) => {}
+            Report::Ending { channel, generation } => {
+                if *generation == self.generation {
+                    self.on_ending(channel);
+                }
+                return Ok(None);
             }
-            Report::OnAir { channel, generation } => (channel, *generation),
+            Report::OnAir { channel, generation } => {
+                let (channel, generation) = (channel.clone(), *generation);
+                self.on_air(&channel, generation)?;
+            }
             Report::Retired { channel, generation } => {
-                self.leaving.remove(channel);
-                (channel, *generation)
+                let (channel, generation) = (channel.clone(), *generation);
+                self.leaving.remove(&channel);
+                self.done(&channel, generation)?;
             }
+        }
+        Ok(Some(report))
+    }
+
+    /// When [`Publisher::on_time`] wants to be called next.
+    pub fn due(&self) -> Option<Instant> {
+        self.announcer.as_ref()?.due()
+    }
+
+    /// Goes on with what was announced long enough ago.
+    ///
+    /// # Errors
+    /// As [`Publisher::on_report`].
+    pub fn on_time(&mut self, now: Instant) -> Result<(), TransmitError> {
+        while let Some(ripe) = self.announcer.as_mut().and_then(|announcer| announcer.ripe(now)) {
+            match ripe {
+                Ripe::Put(launch) => self.drivers.put(*launch)?,
+                Ripe::Release(channel) => self.drivers.release(channel, self.generation),
+            }
+        }
+        Ok(())
+    }
+
+    fn on_ending(&mut self, channel: &str) {
+        let (Some(announcer), Some(programme)) = (&mut self.announcer, self.told.get(channel))
+        else {
+            return;
         };
+        let since = announcer.describe(channel, &programme.files);
+        announcer.release_later(channel.to_owned(), since + LEAD);
+        self.flush();
+    }
+
+    fn on_air(&mut self, channel: &str, generation: u64) -> Result<(), TransmitError> {
+        if generation != self.generation {
+            return Ok(());
+        }
+        if let (Some(announcer), Some(programme)) = (&mut self.announcer, self.told.get(channel)) {
+            announcer.note_on_air(channel);
+            // One that changed its interface may not have been announced before.
+            if programme.carousel.has_cycles() {
+                announcer.describe(channel, &programme.files);
+            }
+        }
+        if let Some(launch) = self.followers.remove(channel) {
+            self.waiting.insert(launch.name().to_owned());
+            self.drivers.put(launch)?;
+        }
+        self.flush();
+        self.done(channel, generation)
+    }
+
+    fn done(&mut self, channel: &str, generation: u64) -> Result<(), TransmitError> {
         if generation == self.generation {
             self.waiting.remove(channel);
             self.next_stage()?;
         }
-        Ok(Some(report))
+        Ok(())
+    }
+
+    /// Tells the announce session what it describes, where that changed.
+    fn flush(&mut self) {
+        if let Some(files) = self.announcer.as_mut().and_then(Announcer::changed) {
+            self.drivers.describe(ANNOUNCE_NAME, files);
+        }
     }
 
     /// Warns about objects whose content would change while their version does not: boxes that hold
@@ -149,6 +286,7 @@ impl Publisher {
     fn is_staged(&self, name: &str) -> bool {
         let mut launches = self.stages.iter().flat_map(|stage| &stage.launches);
         launches.any(|launch| launch.name() == name)
+            || self.followers.values().any(|launch| launch.name() == name)
     }
 
     fn next_stage(&mut self) -> Result<(), TransmitError> {
@@ -156,13 +294,58 @@ impl Publisher {
             let Some(stage) = self.stages.pop_front() else { break };
             for launch in stage.launches {
                 self.waiting.insert(launch.name().to_owned());
-                self.drivers.put(launch)?;
+                self.start(launch)?;
             }
             for name in stage.retirements {
                 self.waiting.insert(name.clone());
+                if let Some(announcer) = &mut self.announcer {
+                    announcer.forget(&name);
+                }
                 self.drivers.retire(name, self.generation);
             }
+            self.flush();
         }
         Ok(())
+    }
+
+    /// Puts a channel on air: at the end of its cycle, and not before it has been announced.
+    fn start(&mut self, launch: Launch) -> Result<(), TransmitError> {
+        let name = launch.name().to_owned();
+        let files = self.told.get(&name).map_or(&[][..], |programme| &programme.files);
+        let Some(announcer) = &mut self.announcer else { return self.drivers.put(launch) };
+        if launch.is_session() {
+            return self.drivers.put(launch);
+        }
+        if announcer.is_on_air(&name) {
+            let known = announcer.says(&name, files);
+            return self.drivers.put(if known { launch } else { launch.held() });
+        }
+        let since = announcer.describe(&name, files);
+        announcer.put_later(launch, since + LEAD);
+        Ok(())
+    }
+}
+
+/// What a publication is going to do.
+#[derive(Default)]
+struct Draft {
+    announce: Stage,
+    images: Stage,
+    control: Stage,
+    followers: HashMap<String, Launch>,
+    told: HashMap<String, ChannelProgramme>,
+    unchanged: HashSet<String>,
+}
+
+impl Draft {
+    /// The stage in which a channel changes.
+    fn stage(&mut self, programme: &ChannelProgramme) -> &mut Stage {
+        if programme.channel.name == ANNOUNCE_NAME {
+            &mut self.announce
+        } else if programme.has_control() {
+            &mut self.control
+        } else {
+            &mut self.images
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -131,6 +132,14 @@ async fn loaded(loading: &mut Option<JoinHandle<Loaded>>) -> Result<Loaded, Join
     }
 }
 
+/// Waits until then; for ever, where there is nothing to wait for.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Headend {
     fn start(options: ServeOptions) -> Result<Self, ServeError> {
         raise_descriptor_limit();
@@ -161,6 +170,10 @@ impl Headend {
                     self.load();
                 }
                 loaded = loaded(&mut self.loading) => self.on_loaded(loaded)?,
+                () = until(self.publisher.due()) => {
+                    let published = self.publisher.on_time(Instant::now());
+                    published.map_err(|error| ServeError::Other(error.to_string()))?;
+                }
                 Some(report) = self.reports.recv() => {
                     if let Some(Report::CyclesDone { .. }) = self.on_report(report)? {
                         break tracing::info!("all cycles are complete");
@@ -217,7 +230,7 @@ impl Headend {
             Some(Report::Broken) => {
                 return Err(ServeError::Other("a sending thread failed".to_owned()));
             }
-            Some(Report::CyclesDone { .. } | Report::Spent(_)) | None => {}
+            Some(Report::CyclesDone { .. } | Report::Ending { .. } | Report::Spent(_)) | None => {}
         }
         if self.publisher.is_settled() && self.settled != self.publisher.generation() {
             self.settled = self.publisher.generation();
@@ -271,25 +284,37 @@ fn read(options: &ServeOptions) -> Result<LineUp, ServeError> {
     for warning in &plan.warnings {
         tracing::warn!("{}: {warning}", path.display());
     }
-    for channel in &mut line_up.channels {
-        channel.ttl = options.ttl.unwrap_or(channel.ttl);
-        channel.interface = options.interface.clone().or_else(|| channel.interface.take());
+    let channels = line_up.channels.iter_mut().map(|it| (&mut it.ttl, &mut it.interface));
+    let announce = line_up.announce.as_mut().map(|it| (&mut it.ttl, &mut it.interface));
+    for (ttl, interface) in channels.chain(announce) {
+        *ttl = options.ttl.unwrap_or(*ttl);
+        *interface = options.interface.clone().or_else(|| interface.take());
     }
     Ok(line_up)
 }
 
 fn describe(programme: &Programme) {
+    let companions = programme.channels.iter().filter_map(|it| it.companion.as_deref());
+    let sessions = companions.chain(&programme.announce);
     for ChannelProgramme { channel, carousel, .. } in &programme.channels {
-        let plan = carousel.plan(channel.bit_rate_bps, channel.group.ip_udp_bytes());
+        let cycle = carousel.cycle_span(channel.bit_rate_bps, channel.group.ip_udp_bytes());
         tracing::info!(
-            "channel {}: {} at {} bit/s of IP, ttl {}, {} objects, {} datagrams in {:.1} s",
+            "channel {}: {} at {} bit/s of IP, ttl {}, {} objects in {:.1} s",
             channel.name,
             channel.group,
             channel.bit_rate_bps,
             channel.ttl,
             channel.objects.len(),
-            plan.datagrams,
-            plan.cycle.as_secs_f64()
+            cycle.as_secs_f64()
+        );
+    }
+    for ChannelProgramme { channel, .. } in sessions {
+        tracing::info!(
+            "channel {}: {} at {} bit/s of IP, ttl {}",
+            channel.name,
+            channel.group,
+            channel.bit_rate_bps,
+            channel.ttl
         );
     }
 }

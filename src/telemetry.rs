@@ -59,10 +59,11 @@ pub(crate) struct ChannelMetrics {
 }
 
 impl ChannelMetrics {
-    pub(crate) fn new(channel: &str) -> Self {
+    /// `kind` is what its datagrams carry.
+    pub(crate) fn new(channel: &str, kind: &'static str) -> Self {
         let name = channel.to_owned();
         Self {
-            packets: counter!("stbcast_packets_sent_total", "channel" => name.clone(), "kind" => "source"),
+            packets: counter!("stbcast_packets_sent_total", "channel" => name.clone(), "kind" => kind),
             bytes: counter!("stbcast_bytes_sent_total", "channel" => name.clone()),
             calls: counter!("stbcast_send_calls_total", "channel" => name.clone()),
             lag: histogram!("stbcast_pacing_lag_seconds"),

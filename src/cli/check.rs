@@ -10,7 +10,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::complain;
 use crate::lineup;
-use crate::plan::{ChannelPlan, Plan, plan};
+use crate::plan::{ChannelPlan, Plan, RepairPlan, SymbolsPlan, plan};
 
 /// Print the plan of a line-up: figures, warnings, errors. Sends nothing.
 #[derive(Debug, Args)]
@@ -50,15 +50,29 @@ fn text(plan: &Plan) -> String {
     let mut text: String = plan.channels.iter().map(channel_text).collect();
     if plan.is_fit() {
         let (count, sum) = (plan.channels.len(), plan.bit_rate_kbps_total);
+        if let Some(group) = &plan.announce {
+            text += &format!("announced on {group}\n");
+        }
         text += &format!("{count} channels, {sum} kbit/s of IP in all\n");
     }
     text
 }
 
-fn channel_text(channel: &ChannelPlan) -> String {
+/// A table whose columns from `first` to `last` are figures.
+fn table(header: &[&str], figures: std::ops::Range<usize>) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header([
+    table.set_header(header);
+    for column in figures {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn channel_text(channel: &ChannelPlan) -> String {
+    let header = [
         "object",
         "type",
         "precoding",
@@ -68,7 +82,8 @@ fn channel_text(channel: &ChannelPlan) -> String {
         "every s",
         "in 10 s",
         "source",
-    ]);
+    ];
+    let mut table = table(&header, 3..8);
     for object in &channel.objects {
         table.add_row([
             object.name.clone(),
@@ -82,14 +97,9 @@ fn channel_text(channel: &ChannelPlan) -> String {
             object.source.clone(),
         ]);
     }
-    for column in 3..8 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
     format!(
         "channel {} on {} ({}, ttl {})\n{} kbit/s of IP, slices of {} bytes, {} datagrams in {:.2} s \
-         a cycle\n{table}\n\n",
+         a cycle\n{table}\n{}\n",
         channel.name,
         channel.group,
         channel.carousel,
@@ -98,5 +108,32 @@ fn channel_text(channel: &ChannelPlan) -> String {
         channel.slice_bytes,
         channel.datagrams,
         channel.cycle_seconds,
+        channel.repair.as_ref().map(|repair| repair_text(channel, repair)).unwrap_or_default(),
     )
+}
+
+/// The repair symbols of a channel: which objects have some, and what that does to completion.
+fn repair_text(channel: &ChannelPlan, repair: &RepairPlan) -> String {
+    let mut text = match &repair.group {
+        Some(group) => format!(
+            "repair on {group}: {} for each slice, {} kbit/s of IP{}\n",
+            repair.ratio,
+            repair.bit_rate_kbps,
+            if repair.keep_total { ", taken out of the channel's" } else { "" }
+        ),
+        None => format!("repair within: {} for each symbol\n", repair.ratio),
+    };
+    for object in &channel.objects {
+        let name = &object.name;
+        match (&object.repair, &object.no_repair) {
+            (Some(SymbolsPlan { fec, blocks, block_symbols, symbol_bytes }), _) => {
+                text += &format!(
+                    "  {name}: {fec}, {blocks} blocks of {block_symbols} symbols of {symbol_bytes} bytes\n"
+                );
+            }
+            (None, Some(why)) => text += &format!("  {name}: no repair, because {why}\n"),
+            (None, None) => {}
+        }
+    }
+    text
 }

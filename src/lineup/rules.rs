@@ -11,7 +11,11 @@ use stbcast_object::limits::IP_PACKET_BYTES_MAX;
 use stbcast_object::{Group, Micros};
 
 use super::names::did_you_mean;
-use super::{Channel, DEFAULT_TTL, Finding, LineUp, Object, ObjectId, Source};
+use super::repair::{AnnounceDraft, RepairDraft};
+use super::{
+    ANNOUNCE_NAME, Announce, Channel, DEFAULT_TTL, Finding, LineUp, Object, ObjectId, Protocol,
+    Source,
+};
 use crate::pacer::BURST;
 
 /// Longer batches would fill the buffers of switches and boxes for nothing.
@@ -22,6 +26,13 @@ const BURST_US_MAX: i64 = 10_000;
 pub(super) struct At<T> {
     pub(super) value: T,
     pub(super) offset: usize,
+}
+
+/// A line-up as somebody wrote it.
+#[derive(Clone, Debug)]
+pub(super) struct LineUpDraft {
+    pub(super) announce: Option<At<AnnounceDraft>>,
+    pub(super) channels: Vec<ChannelDraft>,
 }
 
 /// A channel as somebody wrote it.
@@ -38,6 +49,7 @@ pub(super) struct ChannelDraft {
     pub(super) interface: Option<String>,
     pub(super) burst_us: Option<At<i64>>,
     pub(super) burst_delay_ms: Option<At<i64>>,
+    pub(super) repair: Option<At<RepairDraft>>,
     pub(super) objects: Vec<ObjectDraft>,
 }
 
@@ -71,12 +83,13 @@ pub(super) enum SourceDraft {
 
 /// Checks drafts. The result is whole only when no error was found.
 pub(super) fn check(
-    drafts: Vec<ChannelDraft>,
+    draft: LineUpDraft,
     text: &str,
     directory: &Path,
     findings: &mut Vec<Finding>,
 ) -> LineUp {
     let mut rules = Rules { text, directory, findings, objects: HashMap::new() };
+    let LineUpDraft { announce, channels: drafts } = draft;
     if drafts.is_empty() {
         rules.findings.push(Finding::error("the line-up has no channel"));
     }
@@ -84,10 +97,14 @@ pub(super) fn check(
     let checked = drafts.iter().filter_map(|draft| Some((rules.channel(draft)?, draft)));
     let checked: Vec<_> = checked.collect();
     rules.across_channels(&checked);
-    LineUp { channels: checked.into_iter().map(|(channel, _)| channel).collect() }
+    let first = checked.first().map(|(channel, _)| channel);
+    let announced = announce.as_ref().and_then(|draft| rules.announce(draft, first));
+    rules.across_groups(&checked, announced.as_ref().zip(announce.as_ref()));
+    let channels = checked.into_iter().map(|(channel, _)| channel).collect();
+    LineUp { announce: announced, channels }
 }
 
-struct Rules<'a> {
+pub(super) struct Rules<'a> {
     text: &'a str,
     directory: &'a Path,
     findings: &'a mut Vec<Finding>,
@@ -96,7 +113,7 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    fn error(&mut self, offset: usize, message: impl Into<String>) {
+    pub(super) fn error(&mut self, offset: usize, message: impl Into<String>) {
         self.findings.push(Finding::error(message).at(self.text, offset));
     }
 
@@ -114,7 +131,12 @@ impl Rules<'_> {
     }
 
     /// The value within a range, or an error that names the range.
-    fn within(&mut self, value: &At<i64>, what: &str, legal: std::ops::RangeInclusive<i64>) -> i64 {
+    pub(super) fn within(
+        &mut self,
+        value: &At<i64>,
+        what: &str,
+        legal: std::ops::RangeInclusive<i64>,
+    ) -> i64 {
         if !legal.contains(&value.value) {
             let (from, to) = (legal.start(), legal.end());
             self.error(value.offset, format!("{what} {} is not in {from} to {to}", value.value));
@@ -123,10 +145,7 @@ impl Rules<'_> {
     }
 
     fn channel(&mut self, draft: &ChannelDraft) -> Option<Channel> {
-        if let Some(carousel) = draft.carousel.as_ref().filter(|c| c.value != "infocast") {
-            let message = format!("carousel `{}` is unknown: legal is infocast", carousel.value);
-            self.error(carousel.offset, message);
-        }
+        let protocol = self.protocol(draft);
         let ttl =
             draft.ttl.as_ref().map_or(i64::from(DEFAULT_TTL), |t| self.within(t, "ttl", 0..=255));
         if let (0, Some(written)) = (ttl, &draft.ttl) {
@@ -141,15 +160,20 @@ impl Rules<'_> {
         let group = self.group(&draft.group);
         let objects: Vec<_> = draft.objects.iter().map(|object| self.object(object)).collect();
         let objects: Option<Vec<_>> = objects.into_iter().collect();
+        let repair = draft.repair.as_ref().map(|repair| self.repair(repair, protocol));
         let (group, objects) = (group?, objects?);
         if objects.is_empty() {
             self.error(draft.offset, format!("channel {group} has no object"));
         }
         self.unique_names(draft);
-        let slice_bytes = self.slice_bytes(&draft.slice_bytes, &group, &objects)?;
+        if protocol == Protocol::Flute {
+            self.no_infocast_keys(draft);
+        }
+        let slice_bytes = self.slice_bytes(&draft.slice_bytes, protocol, &group, &objects)?;
         let name = draft.name.as_ref().map_or_else(|| group.to_string(), |name| name.value.clone());
         Some(Channel {
             name,
+            protocol,
             group,
             bit_rate_bps,
             slice_bytes,
@@ -158,12 +182,51 @@ impl Rules<'_> {
             interface: draft.interface.clone(),
             burst: burst.and_then(|us| u64::try_from(us).ok()).map_or(BURST, Micros),
             burst_delay: Micros::from_millis(u64::try_from(pause).unwrap_or(0)),
+            repair: match repair {
+                Some(checked) => Some(checked?),
+                None => None,
+            },
             objects,
         })
     }
 
+    fn protocol(&mut self, draft: &ChannelDraft) -> Protocol {
+        const LEGAL: [Protocol; 2] = [Protocol::Infocast, Protocol::Flute];
+        let Some(written) = &draft.carousel else { return Protocol::Infocast };
+        let known = LEGAL.into_iter().find(|protocol| protocol.word() == written.value);
+        known.unwrap_or_else(|| {
+            let near = did_you_mean(&written.value, LEGAL.map(Protocol::word));
+            let message =
+                format!("carousel `{}` is unknown: legal are infocast, flute{near}", written.value);
+            self.error(written.offset, message);
+            Protocol::Infocast
+        })
+    }
+
+    /// A FLUTE object has neither type nor trailer, and no pause.
+    fn no_infocast_keys(&mut self, draft: &ChannelDraft) {
+        let mut wrong: Vec<(usize, &str)> = Vec::new();
+        wrong.extend(draft.burst_delay_ms.as_ref().map(|at| (at.offset, "burst_delay_ms")));
+        for object in &draft.objects {
+            wrong.extend(object.object_type.as_ref().map(|at| (at.offset, "type")));
+            wrong.extend(object.precoding.as_ref().map(|at| (at.offset, "precoding")));
+            wrong.extend(object.crc.as_ref().map(|at| (at.offset, "crc")));
+            wrong.extend(object.delay_ms.as_ref().map(|at| (at.offset, "delay_ms")));
+            if !matches!(object.source.value, SourceDraft::File(_)) {
+                wrong.push((object.source.offset, "a source that is no file"));
+            }
+        }
+        for (offset, what) in wrong {
+            self.error(offset, format!("{what} has no place on a FLUTE channel"));
+        }
+    }
+
     fn group(&mut self, written: &At<String>) -> Option<Group> {
-        Group::parse(&written.value, Some(DEFAULT_PORT))
+        self.group_of(written, DEFAULT_PORT)
+    }
+
+    pub(super) fn group_of(&mut self, written: &At<String>, port: u16) -> Option<Group> {
+        Group::parse(&written.value, Some(port))
             .map_err(|error| self.error(written.offset, error.to_string()))
             .ok()
     }
@@ -182,11 +245,16 @@ impl Rules<'_> {
     fn slice_bytes(
         &mut self,
         written: &At<i64>,
+        protocol: Protocol,
         group: &Group,
         objects: &[Object],
     ) -> Option<NonZeroU16> {
         let trailer = objects.iter().map(|o| o.precoding.trailer_bytes()).max().unwrap_or(0);
-        let overhead = group.ip_udp_bytes() + HEADER_BYTES + trailer;
+        let header = match protocol {
+            Protocol::Infocast => HEADER_BYTES,
+            Protocol::Flute => stbcast_flute::SOURCE_HEAD_BYTES,
+        };
+        let overhead = group.ip_udp_bytes() + header + trailer;
         let most = IP_PACKET_BYTES_MAX - overhead;
         let fitting = u16::try_from(written.value).ok().and_then(NonZeroU16::new);
         let fitting = fitting.filter(|bytes| usize::from(bytes.get()) <= most);
@@ -364,12 +432,40 @@ impl Rules<'_> {
 
     fn across_channels(&mut self, checked: &[(Channel, &ChannelDraft)]) {
         let mut names = HashMap::new();
+        for (channel, draft) in checked {
+            let companion = channel.repair.as_ref().and_then(|repair| repair.group);
+            let own = [Some(channel.name.clone()), companion.map(|_| channel.companion_name())];
+            for name in own.into_iter().flatten() {
+                if name == ANNOUNCE_NAME || names.insert(name.clone(), ()).is_some() {
+                    let offset = draft.name.as_ref().map_or(draft.offset, |name| name.offset);
+                    self.error(offset, format!("channel `{name}` stands twice"));
+                }
+            }
+            let flute = |id: ObjectId| {
+                let named = checked.get(id.channel)?;
+                let object = named.0.objects.get(id.object)?;
+                (named.0.protocol == Protocol::Flute).then_some(object.name)
+            };
+            for (object, draft) in channel.objects.iter().zip(&draft.objects) {
+                for name in object.source.named().filter_map(flute) {
+                    let message = format!(
+                        "object `{name}` is on a FLUTE channel: boxes that read a bootcast \
+                         information know Infocast alone"
+                    );
+                    self.error(draft.source.offset, message);
+                }
+            }
+        }
+    }
+
+    /// A box that joins an address receives all that is sent there, whatever the port.
+    fn across_groups(
+        &mut self,
+        checked: &[(Channel, &ChannelDraft)],
+        announce: Option<(&Announce, &At<AnnounceDraft>)>,
+    ) {
         let mut groups: HashMap<_, &Channel> = HashMap::new();
         for (channel, draft) in checked {
-            if names.insert(&channel.name, ()).is_some() {
-                let offset = draft.name.as_ref().map_or(draft.offset, |name| name.offset);
-                self.error(offset, format!("channel `{}` stands twice", channel.name));
-            }
             if let Some(other) = groups.insert(channel.group.address(), channel) {
                 let message = format!(
                     "channels `{}` and `{}` share the group address {}: a box that joins one \
@@ -379,6 +475,49 @@ impl Rules<'_> {
                     channel.group.address()
                 );
                 self.warn(draft.group.offset, message);
+            }
+        }
+        let mut ours = HashMap::new();
+        let companions = checked.iter().filter_map(|(channel, draft)| {
+            let group = channel.repair.as_ref()?.group?;
+            Some((
+                group,
+                format!("the repair symbols of `{}`", channel.name),
+                draft.repair.as_ref()?.offset,
+            ))
+        });
+        let announced = announce.map(|(announce, draft)| {
+            (announce.group, "the announce session".to_owned(), draft.offset)
+        });
+        for (group, what, offset) in companions.chain(announced) {
+            let address = group.address();
+            if let Some(legacy) = groups.get(&address) {
+                let message = format!(
+                    "{what} and channel `{}` share the group address {address}: boxes that know \
+                     nothing of it would receive it, whatever the port. Give it an address of its own",
+                    legacy.name
+                );
+                self.error(offset, message);
+            } else if let Some(other) = ours.insert(address, what.clone()) {
+                let message = format!(
+                    "{what} and {other} share the group address {address}: a box that joins one \
+                     receives both, whatever the port"
+                );
+                self.warn(offset, message);
+            }
+        }
+        if announce.is_none() {
+            for (channel, draft) in checked {
+                let (Some(repair), Some(written)) = (&channel.repair, &draft.repair) else {
+                    continue;
+                };
+                let Some(group) = repair.group else { continue };
+                let message = format!(
+                    "channel `{}` has repair symbols, but the line-up has no `announce`: boxes must \
+                     be told of them by hand (--repair {group})",
+                    channel.name
+                );
+                self.warn(written.offset, message);
             }
         }
     }

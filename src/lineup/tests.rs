@@ -285,3 +285,110 @@ proptest::proptest! {
         let _ = read(&text);
     }
 }
+
+fn with_repair(repair: &str) -> String {
+    let announce = "announce = \"239.255.2.3\"\n";
+    format!("{announce}{}", TOML.replace("burst_delay_ms = 30", &format!("repair = {repair}")))
+}
+
+#[test]
+fn repair_and_announce_are_understood() {
+    let full = "{ group = \"239.255.2.12:22222\", ratio = 0.25, fec = \"rs16-small\", keep_total = true, senders = 2, sender_index = 1 }";
+    let full = line_up(&with_repair(full));
+    let announce = full.announce.clone().unwrap();
+    assert_eq!(announce.group.to_string(), "239.255.2.3:22223");
+    assert_eq!((announce.ttl, announce.interface), (5, None), "as on the first channel");
+    let repair = full.channels[1].repair.clone().unwrap();
+    assert_eq!(repair.group.unwrap().to_string(), "239.255.2.12:22222");
+    assert_eq!((repair.ratio, repair.choice), (0.25, stbcast_fec::Choice::Rs16Small));
+    assert_eq!((repair.keep_total, repair.senders, repair.sender_index), (true, 2, 1));
+    let loss = line_up(&with_repair("{ group = \"239.255.2.12:22222\", worst_loss = 0.08 }"));
+    let ratio = loss.channels[1].repair.clone().unwrap().ratio;
+    assert!((ratio - 0.08 / 0.92).abs() < 1e-12, "{ratio}");
+    let least = line_up(&with_repair("{ group = \"239.255.2.12\" }"));
+    let repair = least.channels[1].repair.clone().unwrap();
+    assert_eq!((repair.ratio, repair.choice), (0.1, stbcast_fec::Choice::Auto));
+}
+
+#[test]
+fn an_announce_session_can_have_an_interface_of_its_own() {
+    let table = "announce = { group = \"[ff15::1]\", ttl = 3, dscp = 8, interface = \"eth2\" }\n";
+    let announce = line_up(&format!("{table}{TOML}")).announce.unwrap();
+    assert_eq!(announce.group.to_string(), "[ff15::1]:22223");
+    assert_eq!((announce.ttl, announce.dscp, announce.interface.as_deref()), (3, 8, Some("eth2")));
+    assert!(
+        error(&format!("announce = {{ grup = \"1\" }}\n{TOML}")).contains("did you mean `group`?")
+    );
+}
+
+#[test]
+fn wrong_repair_is_refused_with_what_is_legal() {
+    let group = "group = \"239.255.2.12\"";
+    for (repair, says) in [
+        (format!("{{ {group}, ratio = 0 }}"), "ratio 0 is not above 0 and at most 2"),
+        (format!("{{ {group}, ratio = 10 }}"), "ratio 10 is not above 0 and at most 2"),
+        (
+            format!("{{ {group}, worst_loss = 0.6 }}"),
+            "worst_loss 0.6 is not above 0 and at most 0.5",
+        ),
+        (format!("{{ {group}, ratio = 0.1, worst_loss = 0.1 }}"), "write one of them"),
+        (format!("{{ {group}, fec = \"rs61\" }}"), "did you mean `rs16`?"),
+        (
+            format!("{{ {group}, senders = 2, sender_index = 2 }}"),
+            "sender_index 2 is not in 0 to 1",
+        ),
+        (format!("{{ {group}, ration = 0.1 }}"), "did you mean `ratio`?"),
+        ("{ ratio = 0.1 }".to_owned(), "`repair` needs `group`"),
+        ("{ group = \"10.0.0.1\" }".to_owned(), "10.0.0.1"),
+        (
+            "{ group = \"239.255.2.2:5\" }".to_owned(),
+            "boxes that know nothing of it would receive it",
+        ),
+        ("{ group = \"239.255.2.11\" }".to_owned(), "share the group address 239.255.2.11"),
+    ] {
+        let message = error(&with_repair(&repair));
+        assert!(message.contains(says), "{repair}: {message}");
+        assert!(message.starts_with("line 23"), "{message}");
+    }
+}
+
+#[test]
+fn repair_that_nobody_announces_is_warned_about() {
+    let text = with_repair("{ group = \"239.255.2.12\" }");
+    let reading = read(text.split_once('\n').unwrap().1);
+    let warnings: Vec<_> = reading.warnings().map(ToString::to_string).collect();
+    assert!(warnings.concat().contains("--repair 239.255.2.12:22222"), "{warnings:?}");
+    assert!(read(&text).warnings().next().is_none());
+}
+
+const FLUTE: &str = r#"[[channel]]
+carousel = "flute"
+group = "239.255.2.21"
+bit_rate_kbps = 5000
+slice_bytes = 1400
+repair = { ratio = 0.2 }
+
+[[channel.object]]
+name = "boot"
+source = "boot.img"
+"#;
+
+#[test]
+fn a_flute_channel_carries_its_repair_symbols_itself() {
+    assert!(error(&TOML.replacen("infocast", "flut", 1)).contains("did you mean `flute`?"));
+    let channel = line_up(FLUTE).channels.remove(0);
+    assert_eq!(channel.protocol, Protocol::Flute);
+    let repair = channel.repair.unwrap();
+    assert_eq!((repair.group, repair.choice), (None, stbcast_fec::Choice::Raptorq));
+    for (old, new, says) in [
+        ("ratio = 0.2", "ratio = 0.2, fec = \"rs16\"", "legal on this channel are raptorq"),
+        ("ratio = 0.2", "group = \"239.255.2.22\"", "carries its repair symbols itself"),
+        ("ratio = 0.2", "keep_total = true", "`keep_total` has no place on a FLUTE channel"),
+        ("\"boot.img\"", "\"boot.img\"\nprecoding = \"crc32\"", "precoding has no place"),
+        ("\"boot.img\"", "{ kind = \"time\" }", "a source that is no file has no place"),
+        ("slice_bytes = 1400", "slice_bytes = 1437", "1 to 1436"),
+    ] {
+        let message = error(&FLUTE.replace(old, new));
+        assert!(message.contains(says), "{new}: {message}");
+    }
+}

@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::Finding;
 use super::names::did_you_mean;
-use super::rules::{At, ChannelDraft, ObjectDraft, SourceDraft};
+use super::rules::{At, ChannelDraft, LineUpDraft, ObjectDraft, SourceDraft};
 
 /// Deepest nesting of elements; the vendor's has five.
 const DEPTH_MAX: usize = 16;
@@ -46,7 +46,7 @@ pub(super) fn is_latin_1(bytes: &[u8]) -> bool {
 }
 
 /// Reads the XML; findings say where it cannot be used.
-pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<Vec<ChannelDraft>> {
+pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDraft> {
     let root = match tree(text) {
         Ok(root) => root,
         Err((message, offset)) => {
@@ -60,7 +60,8 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<Vec<Chann
         vendor.error(&root, message);
         return None;
     }
-    vendor.root(&root)
+    let channels = vendor.root(&root)?;
+    Some(LineUpDraft { announce: None, channels })
 }
 
 type Failure = (String, usize);
@@ -233,6 +234,7 @@ impl Vendor<'_> {
             interface: None,
             burst_us: None,
             burst_delay_ms: self.optional_number(parameters, "burst-delay"),
+            repair: None,
             objects: objects.into_iter().collect::<Option<_>>()?,
         })
     }

@@ -8,11 +8,13 @@ use serde_spanned::Spanned;
 
 use super::Finding;
 use super::names::nearest;
-use super::rules::{At, ChannelDraft, CrcDraft, ObjectDraft, SourceDraft};
+use super::repair::{AnnounceDraft, RepairDraft};
+use super::rules::{At, ChannelDraft, CrcDraft, LineUpDraft, ObjectDraft, SourceDraft};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    announce: Option<Spanned<AnnounceWritten>>,
     #[serde(default)]
     channel: Vec<Spanned<ChannelWritten>>,
 }
@@ -30,8 +32,57 @@ struct ChannelWritten {
     interface: Option<String>,
     burst_us: Option<Spanned<i64>>,
     burst_delay_ms: Option<Spanned<i64>>,
+    repair: Option<Spanned<RepairWritten>>,
     #[serde(default)]
     object: Vec<ObjectWritten>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepairWritten {
+    group: Option<Spanned<String>>,
+    ratio: Option<Spanned<f64>>,
+    worst_loss: Option<Spanned<f64>>,
+    fec: Option<Spanned<String>>,
+    keep_total: Option<bool>,
+    senders: Option<Spanned<i64>>,
+    sender_index: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AnnounceTable {
+    group: Spanned<String>,
+    ttl: Option<Spanned<i64>>,
+    dscp: Option<Spanned<i64>>,
+    interface: Option<String>,
+}
+
+/// A group, or a table that says more.
+struct AnnounceWritten(AnnounceDraft);
+
+impl<'de> Deserialize<'de> for AnnounceWritten {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnnounceVisitor;
+        impl<'de> Visitor<'de> for AnnounceVisitor {
+            type Value = AnnounceWritten;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a group and port, or a table like { group = \"239.255.2.3:22223\" }")
+            }
+            fn visit_str<E>(self, group: &str) -> Result<AnnounceWritten, E> {
+                Ok(AnnounceWritten(AnnounceDraft::of_group(group)))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AnnounceWritten, A::Error> {
+                let table = AnnounceTable::deserialize(MapAccessDeserializer::new(map))?;
+                let (ttl, dscp) = (table.ttl.map(at), table.dscp.map(at));
+                let (group, interface) = (Some(at(table.group)), table.interface);
+                let draft =
+                    AnnounceDraft { group, ttl, dscp, interface, ..AnnounceDraft::default() };
+                Ok(AnnounceWritten(draft))
+            }
+        }
+        deserializer.deserialize_any(AnnounceVisitor)
+    }
 }
 
 #[derive(Deserialize)]
@@ -170,14 +221,37 @@ fn draft(written: Spanned<ChannelWritten>) -> ChannelDraft {
         interface: channel.interface,
         burst_us: channel.burst_us.map(at),
         burst_delay_ms: channel.burst_delay_ms.map(at),
+        repair: channel.repair.map(repair),
         objects: channel.object.into_iter().map(ObjectWritten::into_draft).collect(),
     }
 }
 
+fn repair(written: Spanned<RepairWritten>) -> At<RepairDraft> {
+    let At { value: repair, offset } = at(written);
+    let draft = RepairDraft {
+        group: repair.group.map(at),
+        ratio: repair.ratio.map(at),
+        worst_loss: repair.worst_loss.map(at),
+        fec: repair.fec.map(at),
+        keep_total: repair.keep_total.unwrap_or(false),
+        senders: repair.senders.map(at),
+        sender_index: repair.sender_index.map(at),
+    };
+    At { value: draft, offset }
+}
+
+fn announce(written: Spanned<AnnounceWritten>) -> At<AnnounceDraft> {
+    let At { value: AnnounceWritten(value), offset } = at(written);
+    At { value, offset }
+}
+
 /// Reads the TOML; one finding says where it cannot be read.
-pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<Vec<ChannelDraft>> {
+pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDraft> {
     match toml::from_str::<File>(text) {
-        Ok(file) => Some(file.channel.into_iter().map(draft).collect()),
+        Ok(file) => Some(LineUpDraft {
+            announce: file.announce.map(announce),
+            channels: file.channel.into_iter().map(draft).collect(),
+        }),
         Err(error) => {
             let message = explain(error.message());
             let offset = error.span().map_or(0, |span| span.start);

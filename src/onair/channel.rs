@@ -4,25 +4,26 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 use arrayvec::ArrayVec;
-use stbcast_infocast::{HEADER_BYTES, Step};
-use stbcast_object::{Datagram, Micros};
+use stbcast_flute::fdt::File;
+use stbcast_object::Micros;
 
 use super::{ASK_AGAIN, Launch};
+use crate::carousel::{Carousel, Outgoing, Step};
 use crate::clock;
-use crate::lineup::Channel;
 use crate::pacer::{Pace, Pacer};
-use crate::programme::{ChannelProgramme, Payload};
+use crate::programme::{ChannelProgramme, Payload, announce_bps};
 use crate::telemetry::ChannelMetrics;
 use crate::transmit::{BATCH_MAX, Parts, WRITE_BYTES_MAX, Wire};
 
 /// When the socket's buffer is full, the same datagrams are tried again after this span.
 const RETRY: Micros = Micros(500);
 
-/// Bytes of the longest trailer.
-const TRAILER_BYTES_MAX: usize = 4;
+/// A replacement that is held is told of this long before the cycle ends: long enough to announce
+/// it, and short enough that boxes do not wait for it.
+const ENDING: Micros = Micros::from_secs(3);
 
 /// Datagrams on their way to the socket; one buffer serves all channels of a thread.
-pub(super) type Batch = ArrayVec<Datagram, BATCH_MAX>;
+pub(super) type Batch = ArrayVec<Outgoing, BATCH_MAX>;
 
 /// What a channel's turn came to.
 pub(super) enum Turn {
@@ -52,31 +53,38 @@ pub(super) struct OnAir {
     cycles: u64,
     cycle_began: Micros,
     /// Datagrams the socket had no room for; they go first.
-    refused: VecDeque<Datagram>,
+    refused: VecDeque<Outgoing>,
     /// A step of the carousel that is no datagram and comes behind those gathered before.
     pending: Option<Step>,
     replacement: Option<Launch>,
+    /// Whether it was told that the cycle ends behind which a held replacement comes.
+    told_ending: bool,
+    /// UDP payload of the largest datagram in bytes, and time of a cycle.
+    datagram_bytes_max: usize,
+    cycle_span: Micros,
     /// Generation that lacks the channel.
     retiring: Option<u64>,
     failing: bool,
 }
 
-/// UDP payload of a channel's largest datagram in bytes.
-fn payload_bytes_max(channel: &Channel) -> usize {
-    usize::from(channel.slice_bytes.get()) + HEADER_BYTES + TRAILER_BYTES_MAX
+/// UDP payload of the largest datagram of a programme in bytes.
+fn payload_bytes_max(programme: &ChannelProgramme) -> usize {
+    programme.carousel.datagram_bytes_max(programme.channel.slice_bytes.get().into())
 }
 
-/// Datagrams gathered at once: what one write can carry.
-fn batch_size(channel: &Channel) -> usize {
-    (WRITE_BYTES_MAX / payload_bytes_max(channel)).clamp(1, BATCH_MAX)
-}
-
-fn pace(channel: &Channel) -> Pace {
+fn pace(programme: &ChannelProgramme) -> Pace {
+    let ChannelProgramme { channel, .. } = programme;
     Pace {
         bit_rate_bps: channel.bit_rate_bps,
-        datagram_bytes_max: payload_bytes_max(channel) + channel.group.ip_udp_bytes(),
+        datagram_bytes_max: payload_bytes_max(programme) + channel.group.ip_udp_bytes(),
         burst: channel.burst,
     }
+}
+
+/// Time from one cycle to the next, pauses left aside.
+fn cycle_span(programme: &ChannelProgramme) -> Micros {
+    let ChannelProgramme { channel, carousel, .. } = programme;
+    carousel.cycle_span(channel.bit_rate_bps, channel.group.ip_udp_bytes())
 }
 
 /// A point in `span` for each place, far from those of the places before: multiples of the golden
@@ -91,13 +99,17 @@ impl OnAir {
     /// A channel that goes on air at `now`, as the `place`th of its thread. Channels of one rate
     /// begin evenly spread over the time of a datagram, or a thousand of them would send at once.
     pub(super) fn new(launch: Launch, now: Micros, place: u64) -> Self {
-        let Launch { programme, wire, .. } = launch;
-        let pace = pace(&programme.channel);
+        let Launch { mut programme, wire, .. } = launch;
+        programme.carousel.begin(None, clock::wall());
+        let pace = pace(&programme);
         let start = now.after(Micros(spread(place, pace.datagram_span().0)));
-        let metrics = ChannelMetrics::new(&programme.channel.name);
+        let metrics = ChannelMetrics::new(&programme.channel.name, programme.carousel.carries());
         metrics.target(programme.channel.bit_rate_bps);
         Self {
             pacer: Pacer::new(pace, start),
+            datagram_bytes_max: payload_bytes_max(&programme),
+            cycle_span: cycle_span(&programme),
+            told_ending: false,
             programme,
             wire,
             metrics,
@@ -120,14 +132,54 @@ impl OnAir {
         self.pacer.next_at()
     }
 
-    /// Complete cycles since the channel went on air.
-    pub(super) const fn cycles(&self) -> u64 {
-        self.cycles
+    /// Whether the channel has completed so many cycles since it went on air; `None` where it has
+    /// no cycles.
+    pub(super) fn has_cycled(&self, wanted: u64) -> Option<bool> {
+        self.programme.carousel.has_cycles().then_some(self.cycles >= wanted)
     }
 
     pub(super) fn replace_by(&mut self, launch: Launch) {
-        self.replacement = Some(launch);
+        (self.replacement, self.told_ending) = (Some(launch), false);
         self.retiring = None;
+    }
+
+    /// The replacement of this generation need not wait any longer than to the end of the cycle.
+    pub(super) fn release(&mut self, generation: u64) {
+        if let Some(launch) = self.replacement.as_mut().filter(|it| it.generation == generation) {
+            launch.held = false;
+        }
+    }
+
+    /// The generation of a held replacement whose time comes, told once.
+    pub(super) fn ending(&mut self, now: Micros) -> Option<u64> {
+        let launch = self.replacement.as_ref().filter(|it| it.held && !self.told_ending)?;
+        let end = self.cycle_began.after(self.cycle_span);
+        if now.after(ENDING) < end && self.programme.carousel.has_cycles() {
+            return None;
+        }
+        self.told_ending = true;
+        Some(launch.generation)
+    }
+
+    /// An announce session describes these files from now on.
+    pub(super) fn describe(&mut self, files: Vec<File>, now: Micros) {
+        let Carousel::Announce(session) = &mut self.programme.carousel else { return };
+        if let Err(error) = session.set_files(files, clock::wall()) {
+            tracing::error!("channel {}: the description stays as it was: {error}", self.name());
+            return;
+        }
+        let channel = &mut self.programme.channel;
+        channel.bit_rate_bps = announce_bps(session, channel.group.ip_udp_bytes());
+        self.set_pace(now);
+    }
+
+    /// Goes on at the pace of the programme.
+    fn set_pace(&mut self, now: Micros) {
+        self.pacer.set_pace(pace(&self.programme));
+        self.pacer.idle_until(now);
+        self.metrics.target(self.programme.channel.bit_rate_bps);
+        self.datagram_bytes_max = payload_bytes_max(&self.programme);
+        self.cycle_span = cycle_span(&self.programme);
     }
 
     pub(super) fn retire(&mut self, generation: u64) {
@@ -155,7 +207,7 @@ impl OnAir {
                     self.pacer.idle_until(until.min(now.after(ASK_AGAIN)));
                     return Turn::Wait(until);
                 }
-                Some(Step::Datagram(_)) | None => {}
+                Some(Step::Send(_)) | None => {}
             }
             if self.send(batch, now) {
                 self.pacer = paced;
@@ -171,7 +223,7 @@ impl OnAir {
         if let Some(generation) = self.retiring {
             return Some(Turn::Retired { generation });
         }
-        let launch = self.replacement.take()?;
+        let launch = self.replacement.take_if(|launch| !launch.held)?;
         Some(self.replace(launch, now))
     }
 
@@ -183,20 +235,21 @@ impl OnAir {
     /// Takes the datagrams that may go at `now` in one system call; the pacer when they are sent.
     fn gather(&mut self, now: Micros, batch: &mut Batch) -> Pacer {
         let overhead = self.programme.channel.group.ip_udp_bytes();
-        let (mut pacer, unix_seconds) = (self.pacer, clock::unix_seconds());
-        let most = batch_size(&self.programme.channel);
+        let (mut pacer, wall) = (self.pacer, clock::wall());
+        // What one write can carry.
+        let most = (WRITE_BYTES_MAX / self.datagram_bytes_max.max(1)).clamp(1, BATCH_MAX);
         batch.clear();
         while batch.len() < most && pacer.may_send(now) {
             let step = match self.refused.pop_front() {
-                Some(datagram) => Step::Datagram(datagram),
+                Some(outgoing) => Step::Send(outgoing),
                 // It stands behind everything that was refused.
                 None if self.pending.is_some() => break,
-                None => self.programme.carousel.next(now, unix_seconds),
+                None => self.programme.carousel.next(now, wall),
             };
             match step {
-                Step::Datagram(datagram) => {
-                    pacer.sent(now, datagram.bytes() + overhead);
-                    batch.push(datagram);
+                Step::Send(outgoing) => {
+                    pacer.sent(now, outgoing.bytes() + overhead);
+                    batch.push(outgoing);
                 }
                 other => self.pending = Some(other),
             }
@@ -212,12 +265,11 @@ impl OnAir {
     }
 
     fn replace(&mut self, launch: Launch, now: Micros) -> Turn {
-        let Launch { programme, wire, generation } = launch;
-        self.pacer.set_pace(pace(&programme.channel));
-        self.pacer.idle_until(now);
-        self.metrics.target(programme.channel.bit_rate_bps);
+        let Launch { mut programme, wire, generation, .. } = launch;
+        programme.carousel.begin(Some(&self.programme.carousel), clock::wall());
         (self.refused, self.pending, self.wire) = (VecDeque::new(), None, wire);
         let spent = Box::new(std::mem::replace(&mut self.programme, programme));
+        self.set_pace(now);
         Turn::Replaced { generation, spent }
     }
 
@@ -226,7 +278,7 @@ impl OnAir {
         let overhead = self.programme.channel.group.ip_udp_bytes();
         let payloads = &self.programme.payloads;
         let parts: ArrayVec<Parts<'_>, BATCH_MAX> =
-            batch.iter().map(|datagram| parts(datagram, payloads)).collect();
+            batch.iter().map(|outgoing| parts(outgoing, payloads)).collect();
         let mut sent = 0;
         let outcome = loop {
             let Some(rest) = parts.get(sent..).filter(|rest| !rest.is_empty()) else {
@@ -246,10 +298,10 @@ impl OnAir {
         drop(parts);
         match outcome {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                for datagram in batch.drain(..sent) {
-                    self.pacer.sent(now, datagram.bytes() + overhead);
+                for outgoing in batch.drain(..sent) {
+                    self.pacer.sent(now, outgoing.bytes() + overhead);
                 }
-                batch.drain(..).rev().for_each(|datagram| self.refused.push_front(datagram));
+                batch.drain(..).rev().for_each(|outgoing| self.refused.push_front(outgoing));
                 return false;
             }
             Err(error) => self.failed(&error, batch.len() - sent),
@@ -275,10 +327,16 @@ impl OnAir {
 }
 
 /// The parts of a datagram where they lie.
-fn parts<'a>(datagram: &'a Datagram, payloads: &'a [Payload]) -> Parts<'a> {
-    let Datagram { object, head, body, tail } = datagram;
-    let bytes = payloads.get(*object).map_or(&[][..], Payload::bytes);
+fn parts<'a>(outgoing: &'a Outgoing, payloads: &'a [Payload]) -> Parts<'a> {
+    let datagram = match outgoing {
+        Outgoing::Parts(datagram) => datagram,
+        Outgoing::Whole(bytes) => {
+            return [IoSlice::new(bytes), IoSlice::new(&[]), IoSlice::new(&[])];
+        }
+    };
+    let bytes = payloads.get(datagram.object).map_or(&[][..], Payload::bytes);
     let range = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-    let slice = bytes.get(range(body.start)..range(body.end)).unwrap_or_default();
-    [IoSlice::new(head), IoSlice::new(slice), IoSlice::new(tail)]
+    let slice = bytes.get(range(datagram.body.start)..range(datagram.body.end));
+    let slice = slice.unwrap_or_default();
+    [IoSlice::new(&datagram.head), IoSlice::new(slice), IoSlice::new(&datagram.tail)]
 }

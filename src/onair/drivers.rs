@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use stbcast_flute::fdt::File;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Command, Driver, Launch, Report};
@@ -97,6 +98,23 @@ impl Drivers {
         }
     }
 
+    /// Lets the held replacement of a channel come at the end of its cycle.
+    pub fn release(&self, channel: String, generation: u64) {
+        self.tell(&channel.clone(), Command::Release { channel, generation });
+    }
+
+    /// What the announce session `channel` describes from now on.
+    pub fn describe(&self, channel: &str, files: Vec<File>) {
+        self.tell(channel, Command::Describe { channel: channel.to_owned(), files });
+    }
+
+    fn tell(&self, channel: &str, command: Command) {
+        let told = self.channels.get(channel);
+        if let Some(thread) = told.and_then(|told| self.threads.get(&told.interface)) {
+            thread.driver.tell(command);
+        }
+    }
+
     /// Once every channel of a thread has completed this many cycles it sends no more; when all
     /// threads have, [`Report::CyclesDone`] is passed on.
     pub fn report_cycles(&mut self, cycles: u64) {
@@ -122,7 +140,9 @@ impl Drivers {
                 Ok(all.then_some(report))
             }
             Report::Spent(_) => Ok(None),
-            other @ (Report::OnAir { .. } | Report::Broken) => Ok(Some(other)),
+            other @ (Report::OnAir { .. } | Report::Ending { .. } | Report::Broken) => {
+                Ok(Some(other))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use stbcast_object::Slices;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
-use crate::lineup::Channel;
+use crate::lineup::{Channel, Protocol};
 use crate::pacer::BURST;
 use crate::programme::Payload;
 use crate::transmit::Parts;
@@ -60,6 +60,7 @@ impl Wire for Recorder {
 fn channel(name: &str, bit_rate_bps: u64) -> Channel {
     Channel {
         name: name.to_owned(),
+        protocol: Protocol::Infocast,
         group: stbcast_object::Group::new([239, 255, 250, 1].into(), 22_222).unwrap(),
         bit_rate_bps,
         slice_bytes: NonZeroU16::new(SLICE_BYTES).unwrap(),
@@ -68,6 +69,7 @@ fn channel(name: &str, bit_rate_bps: u64) -> Channel {
         interface: Some("127.0.0.1".to_owned()),
         burst: BURST,
         burst_delay: Micros::ZERO,
+        repair: None,
         objects: Vec::new(),
     }
 }
@@ -85,7 +87,14 @@ fn paused(name: &str, bit_rate_bps: u64, slices: u64, pause: Micros) -> ChannelP
     let entry = Entry::new(name_on_wire, ObjectType::GENERIC, Precoding::NONE, None, content);
     let carousel = Carousel::new(vec![entry.unwrap()], bit_rate_bps, 28, pause);
     let payloads = vec![Payload::Text(bytes.into())];
-    ChannelProgramme { channel: channel(name, bit_rate_bps), carousel, payloads, digests: vec![] }
+    ChannelProgramme {
+        channel: channel(name, bit_rate_bps),
+        carousel: crate::carousel::Carousel::Infocast(Box::new(carousel)),
+        payloads,
+        digests: vec![],
+        files: vec![],
+        companion: None,
+    }
 }
 
 /// A loop without a thread, and the clock its wires look at.
@@ -108,7 +117,7 @@ impl Bench {
         let now = Arc::clone(&self.now);
         let recorder =
             Recorder { now, record: Arc::clone(&record), full_each, calls: Cell::new(0) };
-        let launch = Launch { programme, wire: Box::new(recorder), generation: 1 };
+        let launch = Launch { programme, wire: Box::new(recorder), generation: 1, held: false };
         self.tell(Command::Put(Box::new(launch)));
         record
     }
@@ -125,6 +134,7 @@ impl Bench {
             Report::OnAir { generation, .. } => Some(format!("on air {generation}")),
             Report::Retired { generation, .. } => Some(format!("retired {generation}")),
             Report::CyclesDone { .. } => Some("done".to_owned()),
+            Report::Ending { generation, .. } => Some(format!("ending {generation}")),
             Report::Spent(_) | Report::Broken => None,
         });
         short.collect()
@@ -291,7 +301,7 @@ fn a_thread_that_fails_is_told() {
     let (told, mut reports) = unbounded_channel();
     let driver = Driver::start(0, told).unwrap();
     let programme = programme("faulty", 1_000_000, 20);
-    let launch = Launch { programme, wire: Box::new(Faulty), generation: 1 };
+    let launch = Launch { programme, wire: Box::new(Faulty), generation: 1, held: false };
     driver.tell(Command::Put(Box::new(launch)));
     assert!(matches!(reports.blocking_recv(), Some(Report::OnAir { .. })));
     assert!(matches!(reports.blocking_recv(), Some(Report::Broken)));
@@ -324,7 +334,7 @@ fn sending_allocates_nothing_whatever_the_path() {
         let sent = Arc::new(AtomicU64::new(0));
         let socket = Transmitter::open(&programme.channel, path).unwrap();
         let wire = Box::new(Counted(socket, Arc::clone(&sent)));
-        bench.on_air.put(Launch { programme, wire, generation: 1 }, Micros::ZERO);
+        bench.on_air.put(Launch { programme, wire, generation: 1, held: false }, Micros::ZERO);
         let mut run = |from, to| {
             let mut now = Micros::from_millis(from);
             while now < Micros::from_millis(to) {
@@ -337,4 +347,42 @@ fn sending_allocates_nothing_whatever_the_path() {
         assert_eq!(allocations.count_total, 0, "{path:?}");
         assert!(sent.load(Ordering::Relaxed) > 500, "{path:?}");
     }
+}
+
+/// A replacement that waits for its release.
+fn held(programme: ChannelProgramme, generation: u64) -> Command {
+    let record = Record::default();
+    let (now, calls) = (Arc::default(), Cell::new(0));
+    let wire = Box::new(Recorder { now, record, full_each: 0, calls });
+    Command::Put(Box::new(Launch { programme, wire, generation, held: true }))
+}
+
+#[test]
+fn a_held_replacement_is_told_of_near_the_end_of_the_cycle_and_comes_when_it_is_released() {
+    // 1,000 datagrams of 11,776 us: a cycle of 11.8 s.
+    let mut bench = Bench::new();
+    let record = bench.put(programme("a", 1_000_000, 1_000), 0);
+    bench.tell(held(programme("a", 1_000_000, 500), 2));
+    bench.run(Micros::from_millis(8_500), |_| Micros::ZERO);
+    assert_eq!(bench.told(), ["on air 1"]);
+    bench.run(Micros::from_millis(9_000), |_| Micros::ZERO);
+    assert_eq!(bench.told(), ["ending 2"], "told once, less than three seconds before");
+    taken(&record);
+    bench.run(Micros::from_secs(13), |_| Micros::ZERO);
+    assert!(bench.told().is_empty(), "replaced although nobody released it");
+    assert!(taken(&record).iter().any(|(_, number)| *number == 1), "the old one goes on");
+    bench.tell(Command::Release { channel: "a".to_owned(), generation: 1 });
+    bench.tell(Command::Release { channel: "a".to_owned(), generation: 2 });
+    assert!(bench.told().is_empty(), "in the middle of a cycle");
+    bench.run(Micros::from_secs(25), |_| Micros::ZERO);
+    assert_eq!(bench.told(), ["on air 2"]);
+}
+
+#[test]
+fn a_short_cycle_tells_of_its_held_replacement_at_once() {
+    let mut bench = Bench::new();
+    bench.put(programme("a", 10_000_000, 100), 0);
+    bench.tell(held(programme("a", 10_000_000, 50), 2));
+    bench.run(Micros::from_millis(10), |_| Micros::ZERO);
+    assert_eq!(bench.told(), ["on air 1", "ending 2"]);
 }

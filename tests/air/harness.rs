@@ -172,6 +172,27 @@ impl Site {
         group
     }
 
+    /// Adds an announce session; its group. It stands in front of all channels.
+    pub(crate) fn announce(&mut self) -> String {
+        let group = free_group();
+        self.toml.insert_str(0, &format!("announce = \"{group}\"\n"));
+        group
+    }
+
+    /// Gives the last channel, which has no object yet, repair symbols; the group of its companion.
+    /// `more` is further keys of the table.
+    pub(crate) fn repair(&mut self, more: &str) -> String {
+        let group = free_group();
+        writeln!(self.toml, "repair = {{ group = \"{group}\", {more} }}").unwrap();
+        group
+    }
+
+    /// Adds keys to the last channel, which has no object yet, line by line.
+    #[cfg(feature = "peers")]
+    pub(crate) fn channel_key(&mut self, lines: &str) {
+        writeln!(self.toml, "{lines}").unwrap();
+    }
+
     /// Adds an object to the last channel; `more` is further keys, line by line.
     pub(crate) fn object(&mut self, name: &str, source: &str, more: &str) {
         let quoted =

@@ -7,13 +7,21 @@
     clippy::indexing_slicing
 )]
 
+#[cfg(feature = "peers")]
+#[path = "../peer/capture.rs"]
+mod capture;
 mod check;
 mod end_to_end;
+#[cfg(feature = "peers")]
+mod flute_crate;
 mod harness;
 #[cfg(feature = "peers")]
 mod network;
 #[cfg(feature = "peers")]
 mod peers;
 mod reload;
+mod repair;
+#[cfg(feature = "peers")]
+mod second_box;
 mod serve;
 mod transmit;

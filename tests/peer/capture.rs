@@ -62,7 +62,7 @@ pub(crate) fn rebuild(
     (done.status.code(), figures, std::fs::read(output).unwrap_or_default())
 }
 
-fn capture(directory: &Path, air: &Air) -> PathBuf {
+pub(crate) fn capture(directory: &Path, air: &Air) -> PathBuf {
     let path = directory.join("air.pcap");
     let header = PcapHeader { datalink: DataLink::ETHERNET, ..PcapHeader::default() };
     let file = std::fs::File::create(&path).unwrap();

@@ -32,14 +32,23 @@ impl AnnounceSession {
         self.fdt.set_files(files, wall)
     }
 
+    /// Goes on air at `wall`, in place of `before` where there was one.
+    pub fn begin(&mut self, before: Option<&Self>, wall: Micros) {
+        self.fdt.begin(before.map(|before| &before.fdt), wall);
+    }
+
     /// The FDT.
     pub const fn fdt(&self) -> &FdtSender {
         &self.fdt
     }
 
-    /// The next step at `now`: a datagram of the FDT, or idle until the next pass. `wall` is the
-    /// time since the Unix epoch.
+    /// The next step at `now`: a datagram of the FDT, or idle until the next pass, and without files
+    /// always. `wall` is the time since the Unix epoch.
     pub fn next(&mut self, now: Micros, wall: Micros) -> Step {
+        if self.fdt.files().is_empty() {
+            // An FDT without a file is not legal (RFC 6726 §3.4.2).
+            return Step::Idle { until: now.after(self.fdt.settings().period) };
+        }
         let datagram = self.fdt.next(now, wall);
         datagram.map_or(Step::Idle { until: self.fdt.due() }, Step::Fdt)
     }

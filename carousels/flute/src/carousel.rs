@@ -112,6 +112,14 @@ impl Carousel {
         Ok(())
     }
 
+    /// Goes on air at `wall`, in place of `before` where there was one, with a new cycle.
+    pub fn begin(&mut self, before: Option<&Self>, wall: Micros) {
+        self.fdt.begin(before.map(|before| &before.fdt), wall);
+        let sent = before.map(|before| before.first_cycle.wrapping_add(before.cycles));
+        let first = self.cycles_since_epoch(wall).max(sent.unwrap_or_default());
+        (self.first_cycle, self.at) = (first.wrapping_sub(self.cycles), None);
+    }
+
     /// Complete cycles so far.
     pub const fn cycles(&self) -> u64 {
         self.cycles

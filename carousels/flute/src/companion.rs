@@ -85,14 +85,31 @@ impl CompanionSession {
         let lane = |ready: Ready| {
             let weight = weight_of(&ready);
             let seed = counter_at(wall, symbols_per_1000_s, weight, self.weight);
-            let old = self.lanes.iter().find(|lane| {
-                lane.ready.fti() == ready.fti() && lane.ready.file().toi == ready.file().toi
-            });
-            let counter = old.map_or(seed, |old| old.counter.max(seed));
+            let counter = self.counter_of(&ready).map_or(seed, |old| old.max(seed));
             Lane { ready, weight, credit: 0, counter }
         };
         self.lanes = ready.into_iter().map(lane).collect();
         Ok(())
+    }
+
+    /// Goes on air at `wall`, in place of `before` where there was one: counters stand where the
+    /// clock or the session before says, whichever is further.
+    pub fn begin(&mut self, before: Option<&Self>, wall: Micros) {
+        self.fdt.begin(before.map(|before| &before.fdt), wall);
+        for lane in &mut self.lanes {
+            let rate = self.settings.symbols_per_1000_s;
+            let seed = counter_at(wall, rate, lane.weight, self.weight);
+            let old = before.and_then(|before| before.counter_of(&lane.ready));
+            lane.counter = seed.max(old.unwrap_or_default());
+        }
+    }
+
+    /// Where the counter of the same revision stands.
+    fn counter_of(&self, ready: &Ready) -> Option<u64> {
+        let same = |lane: &&Lane| {
+            lane.ready.fti() == ready.fti() && lane.ready.file().toi == ready.file().toi
+        };
+        self.lanes.iter().find(same).map(|lane| lane.counter)
     }
 
     /// The session's FDT.

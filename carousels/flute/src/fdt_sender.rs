@@ -16,6 +16,9 @@ const BLOCK_SYMBOLS: u32 = 1_024;
 /// Least bytes of a symbol, so that one block is always enough.
 const SYMBOL_BYTES_MIN: u16 = 64;
 
+/// Bytes of header in front of a symbol of the FDT: LCT, EXT_FDT, EXT_TIME, EXT_FTI, payload id.
+const FDT_HEAD_BYTES: usize = crate::lct::LCT_BYTES + 4 + 12 + 16 + 4;
+
 /// Most files of an instance; a longer list is sent as several instances, which add up.
 const FILES_PER_INSTANCE: usize = 64;
 
@@ -123,6 +126,12 @@ impl FdtSender {
         self.instances.iter().map(|encoded| u64::from(encoded.fti.symbols())).sum()
     }
 
+    /// Bytes of IP of one pass, with `ip_udp_bytes` of IP and UDP header each datagram.
+    pub fn ip_bytes(&self, ip_udp_bytes: usize) -> u64 {
+        let headers = self.datagrams() * (FDT_HEAD_BYTES + ip_udp_bytes) as u64;
+        headers + self.instances.iter().map(|encoded| encoded.xml.len() as u64).sum::<u64>()
+    }
+
     /// The next datagram, if one is due at `now`; `wall` is the time since the Unix epoch.
     pub fn next(&mut self, now: Micros, wall: Micros) -> Option<Vec<u8>> {
         if self.at.is_none() {
@@ -157,6 +166,16 @@ impl FdtSender {
         let end = usize::try_from(range.end).unwrap_or(usize::MAX);
         bytes.extend_from_slice(encoded.xml.get(start..end).unwrap_or_default());
         bytes
+    }
+
+    /// Goes on air at `wall` in place of `before`: no instance number comes twice, and what was
+    /// made earlier has its whole life before it.
+    pub(crate) fn begin(&mut self, before: Option<&Self>, wall: Micros) {
+        if let Some(before) = before {
+            self.next_instance = before.next_instance;
+        }
+        self.issue(wall);
+        (self.due, self.at) = (Micros::ZERO, None);
     }
 
     /// Writes the instances anew under new numbers.

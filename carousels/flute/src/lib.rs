@@ -56,7 +56,9 @@ pub use fdt_sender::{FdtSender, FdtSettings};
 pub use fti::{Fti, FtiError};
 pub use lct::{Header, LCT_BYTES, Lct, TOI_FDT, close_session};
 pub use ntp::{NtpSeconds, NtpTime};
-pub use packet::{Packet, Payload, head_bytes, tail_bytes};
+pub use packet::{
+    COMPANION_OVERHEAD_BYTES, Packet, Payload, SOURCE_HEAD_BYTES, head_bytes, tail_bytes,
+};
 pub use reject::Reject;
 pub use scheme::{Code, Scheme};
 pub use session::{Event, Received, Session, Stats};

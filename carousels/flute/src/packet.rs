@@ -163,8 +163,14 @@ fn payload_id(
 /// Bytes in front of the symbol in a datagram of an object under `fti`.
 pub const fn head_bytes(fti: &Fti) -> usize {
     let id = if matches!(fti.scheme(), Scheme::Companion { .. }) { 8 } else { 4 };
-    crate::lct::LCT_BYTES + 16 + id
+    SOURCE_HEAD_BYTES - 4 + id
 }
+
+/// Bytes in front of a symbol of FEC Encoding ID 0 and 6, which have none behind it.
+pub const SOURCE_HEAD_BYTES: usize = crate::lct::LCT_BYTES + 16 + 4;
+
+/// Bytes around a symbol of a companion of ours: FEC Encoding ID 128.
+pub const COMPANION_OVERHEAD_BYTES: usize = SOURCE_HEAD_BYTES + 4 + CRC_BYTES;
 
 /// Bytes behind the symbol.
 pub const fn tail_bytes(fti: &Fti) -> usize {

@@ -43,7 +43,8 @@ impl Station {
     /// Puts a channel of 100 datagrams a cycle on air.
     fn put(&mut self, name: &str, interface: &'static str, generation: u64) {
         let wire = Box::new(Counter(interface, Arc::clone(&self.sent)));
-        let launch = Launch { programme: programme(name, 10_000_000, 100), wire, generation };
+        let launch =
+            Launch { programme: programme(name, 10_000_000, 100), wire, generation, held: false };
         self.drivers.put(launch).unwrap();
     }
 
@@ -60,7 +61,7 @@ impl Station {
                 }
                 Some(Report::CyclesDone { .. }) => return "done".to_owned(),
                 Some(Report::Broken) => panic!("a thread failed"),
-                Some(Report::Spent(_)) | None => {}
+                Some(Report::Ending { .. } | Report::Spent(_)) | None => {}
             }
         }
     }

@@ -13,12 +13,13 @@ use stbcast_receiver::io::{
     BootRequest, BootSummary, BootedFrom, Interface, Moment, Observer, PartWord, boot,
 };
 
-use crate::site::{BoxPlan, Site};
+use crate::site::{BoxPlan, Line, Site};
 
 /// What became of a box.
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
     pub(crate) model: &'static str,
+    pub(crate) line: Line,
     pub(crate) version: String,
     pub(crate) bytes: u64,
     /// Whether the file in the store is byte for byte the one that was sent.
@@ -41,6 +42,8 @@ pub(crate) fn run(site: &Site, stop: &Arc<AtomicBool>) -> Result<Vec<Outcome>, B
                 site.path(&format!("box-{number}")),
             );
             request.interface = Some(interface.clone());
+            request.options.source = Some(plan.line.source().into());
+            request.options.announce = (plan.line == Line::Repaired).then_some(site.announce);
             request.stop = Arc::clone(stop);
             let watch = Watch::new(&bars, plan);
             threads.push(scope.spawn(move || one(plan, &request, watch)));
@@ -59,6 +62,7 @@ fn one(plan: &BoxPlan, request: &BootRequest, mut watch: Watch) -> Outcome {
     let nothing = |error: String| Outcome {
         name: plan.name,
         model: plan.model,
+        line: plan.line,
         version: String::new(),
         bytes: 0,
         is_equal: false,
@@ -80,6 +84,7 @@ fn outcome(plan: &BoxPlan, summary: &BootSummary) -> Result<Outcome, Box<dyn Err
     Ok(Outcome {
         name: plan.name,
         model: plan.model,
+        line: plan.line,
         version: booted.version.clone().unwrap_or_default(),
         bytes: booted.bytes.unwrap_or(0),
         is_equal: booted.from == BootedFrom::Network && digest(file)? == digest(&plan.image)?,

@@ -1,5 +1,6 @@
-//! `cargo demo`: one headend, three boxes of two models that start at different moments, real
-//! multicast on 127.0.0.1 with TTL 0, live progress, and a table of what each box has now.
+//! `cargo demo`: one headend, five boxes of two models that start at different moments, two of them
+//! on a bad line, real multicast on 127.0.0.1 with TTL 0, live progress, and a table of what each box
+//! has now.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -9,10 +10,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser;
 
 mod boxes;
+mod loss;
 mod site;
 mod table;
 
-/// Streams images to three boxes on this machine and compares what they stored.
+/// Streams images to five boxes on this machine and compares what they stored.
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo")]
 struct Arguments {
@@ -54,7 +56,9 @@ fn demo(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         boxes_stop.store(true, Ordering::Relaxed);
         served
     });
+    let bad_line = loss::BadLine::of(&site.far_groups)?;
     let outcomes = boxes::run(&site, &stop);
+    drop(bad_line);
     drop(end);
     match headend.join() {
         Ok(served) => served?,

@@ -1,12 +1,44 @@
 //! What the demo sends: a directory with images and the line-up that names them.
 
 use std::error::Error;
-use std::net::UdpSocket;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use stbcast::serve::ServeOptions;
 use stbcast_object::Group;
+
+use crate::loss::{FAR_END, LOSS_PERCENT};
+
+/// How a box hears the headend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// All arrives.
+    Good,
+    /// Some of it is lost, and nothing repairs it.
+    Bad,
+    /// Some of it is lost, and the box knows repair symbols.
+    Repaired,
+}
+
+impl Line {
+    /// The words for it in the table.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::Good => "good".to_owned(),
+            Self::Bad => format!("{LOSS_PERCENT} % lost"),
+            Self::Repaired => format!("{LOSS_PERCENT} % lost, repair"),
+        }
+    }
+
+    /// The address that sends to boxes on this line.
+    pub(crate) const fn source(self) -> Ipv4Addr {
+        match self {
+            Self::Good => Ipv4Addr::LOCALHOST,
+            Self::Bad | Self::Repaired => FAR_END,
+        }
+    }
+}
 
 /// A box that will be started.
 pub(crate) struct BoxPlan {
@@ -14,6 +46,8 @@ pub(crate) struct BoxPlan {
     pub(crate) name: &'static str,
     /// Bootcast id of its model.
     pub(crate) model: &'static str,
+    /// How it hears the headend.
+    pub(crate) line: Line,
     /// When it starts.
     pub(crate) after: Duration,
     /// The image it should have in the end.
@@ -25,6 +59,10 @@ pub(crate) struct Site {
     directory: tempfile::TempDir,
     /// The metadata channel.
     pub(crate) metadata: Group,
+    /// The announce session.
+    pub(crate) announce: Group,
+    /// What boxes on a bad line hear.
+    pub(crate) far_groups: Vec<SocketAddrV4>,
     /// The boxes.
     pub(crate) boxes: Vec<BoxPlan>,
     bit_rate_kbps: u32,
@@ -53,20 +91,27 @@ impl Site {
         let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
         let line_up = line_up(&first, port, bit_rate_kbps);
         std::fs::write(directory.path().join("lineup.toml"), line_up)?;
-        let metadata = Group::new([239, 255, 77, 2].into(), port)?;
+        let group = |last| SocketAddrV4::new([239, 255, 77, last].into(), port);
+        let metadata = Group::new((*group(METADATA).ip()).into(), port)?;
+        let announce = Group::new((*group(ANNOUNCE).ip()).into(), port)?;
+        let far_groups = [METADATA, ANNOUNCE, BOOT_1113, REPAIR_1113, SPLASH, REPAIR_SPLASH];
+        let far_groups = far_groups.map(group).to_vec();
         let pause = |ms: u64| Duration::from_millis(if short { ms / 10 } else { ms });
-        let plan = |name, model, after, image: &PathBuf| BoxPlan {
+        let plan = |name, line, after, image: &PathBuf| BoxPlan {
             name,
-            model,
+            model: if *image == first { "arris-vip1113" } else { "arris-vip4302" },
+            line,
             after: pause(after),
             image: image.clone(),
         };
         let boxes = vec![
-            plan("box 1", "arris-vip1113", 0, &first),
-            plan("box 2", "arris-vip1113", 1_500, &first),
-            plan("box 3", "arris-vip4302", 2_700, &second),
+            plan("box 1", Line::Good, 0, &first),
+            plan("box 2", Line::Good, 1_500, &first),
+            plan("box 3", Line::Good, 2_700, &second),
+            plan("box 4", Line::Bad, 500, &first),
+            plan("box 5", Line::Repaired, 500, &first),
         ];
-        Ok(Self { directory, metadata, boxes, bit_rate_kbps })
+        Ok(Self { directory, metadata, announce, far_groups, boxes, bit_rate_kbps })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -88,12 +133,23 @@ impl Site {
 
     pub(crate) fn introduction(&self) -> String {
         format!(
-            "A headend streams two boot images at {} kbit/s each, a splash and the control objects \
-             of two models.\nThree boxes join the metadata channel {} and find the rest from there.\n",
+            "A headend streams two boot images at {} kbit/s each, repair symbols for one of them and the \
+             splash, and the control\nobjects of two models. Five boxes join the metadata channel {} \
+             and find the rest from there.\nTwo of them lose {LOSS_PERCENT} % of all datagrams; one of \
+             these knows repair symbols.\n",
             self.bit_rate_kbps, self.metadata
         )
     }
 }
+
+/// The last byte of each group.
+const METADATA: u8 = 2;
+const ANNOUNCE: u8 = 3;
+const BOOT_1113: u8 = 11;
+const BOOT_4302: u8 = 12;
+const SPLASH: u8 = 13;
+const REPAIR_1113: u8 = 14;
+const REPAIR_SPLASH: u8 = 15;
 
 fn line_up(first: &Path, port: u16, kbps: u32) -> String {
     let channel = |name: &str, last: u8, kbps: u32, objects: &str| {
@@ -117,10 +173,13 @@ fn line_up(first: &Path, port: u16, kbps: u32) -> String {
     let boot_4302 =
         object("boot-4302", &file("vip4302.img"), "version = \"5.1.3\"\nprecoding = \"crc32\"");
     let splash = object("splash", &file("splash.bmp"), "");
-    channel("metadata", 2, 128, &metadata)
-        + &channel("boot-1113", 11, kbps, &boot_1113)
-        + &channel("boot-4302", 12, kbps, &boot_4302)
-        + &channel("splash", 13, 20_000, &splash)
+    let repair =
+        |last: u8| format!("repair = {{ group = \"239.255.77.{last}:{port}\", ratio = 0.1 }}\n");
+    format!("announce = \"239.255.77.{ANNOUNCE}:{port}\"\n")
+        + &channel("metadata", METADATA, 128, &metadata)
+        + &channel("boot-1113", BOOT_1113, kbps, &(repair(REPAIR_1113) + &boot_1113))
+        + &channel("boot-4302", BOOT_4302, kbps, &boot_4302)
+        + &channel("splash", SPLASH, 20_000, &(repair(REPAIR_SPLASH) + &splash))
 }
 
 /// Bytes that no compression and no repetition could stand in for.

@@ -96,7 +96,7 @@ mod tests {
         let layout = layout(Choice::Auto, 1 << 30);
         let error = Budget::of(&layout, 8 << 20).unwrap_err();
         assert!(matches!(error, NoRepair::Memory { given_bytes: 0x80_0000, .. }), "{error}");
-        let error = Budget::of(&layout, 12 << 20).unwrap_err();
+        let error = Budget::of(&layout, 27 << 19).unwrap_err();
         assert!(matches!(error, NoRepair::Setup(_)), "{error}");
     }
 }

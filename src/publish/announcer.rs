@@ -1,0 +1,88 @@
+//! What the announce session says, and what waits until it has said it long enough.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Instant;
+
+use stbcast_flute::fdt::File;
+
+use crate::onair::Launch;
+
+/// Keeps what is described, channel by channel.
+#[derive(Default)]
+pub(super) struct Announcer {
+    /// What is said of each channel, and since when.
+    said: BTreeMap<String, (Vec<File>, Instant)>,
+    /// Whether the session has not been told of a change yet.
+    changed: bool,
+    on_air: HashSet<String>,
+    later: Vec<(Instant, Ripe)>,
+}
+
+/// What has been announced long enough.
+pub(super) enum Ripe {
+    /// A channel that goes on air for the first time.
+    Put(Box<Launch>),
+    /// A channel whose replacement waits.
+    Release(String),
+}
+
+impl Announcer {
+    /// Another publication begins: what waited is not wanted any more.
+    pub(super) fn overtake(&mut self) {
+        self.later.clear();
+    }
+
+    /// Whether this is what is said of a channel.
+    pub(super) fn says(&self, channel: &str, files: &[File]) -> bool {
+        self.said.get(channel).map_or(&[][..], |(said, _)| said) == files
+    }
+
+    /// Says this of a channel; since when it does.
+    pub(super) fn describe(&mut self, channel: &str, files: &[File]) -> Instant {
+        let now = Instant::now();
+        if !self.says(channel, files) {
+            self.said.insert(channel.to_owned(), (files.to_vec(), now));
+            self.changed = true;
+        }
+        self.said.get(channel).map_or(now, |(_, since)| *since)
+    }
+
+    /// Says nothing more of a channel, which leaves.
+    pub(super) fn forget(&mut self, channel: &str) {
+        self.on_air.remove(channel);
+        self.changed |= self.said.remove(channel).is_some_and(|(files, _)| !files.is_empty());
+    }
+
+    pub(super) fn note_on_air(&mut self, channel: &str) {
+        self.on_air.insert(channel.to_owned());
+    }
+
+    pub(super) fn is_on_air(&self, channel: &str) -> bool {
+        self.on_air.contains(channel)
+    }
+
+    /// All that is said, where the session has not been told of it.
+    pub(super) fn changed(&mut self) -> Option<Vec<File>> {
+        let all = || self.said.values().flat_map(|(files, _)| files).cloned().collect();
+        std::mem::take(&mut self.changed).then(all)
+    }
+
+    pub(super) fn put_later(&mut self, launch: Launch, at: Instant) {
+        self.later.push((at, Ripe::Put(Box::new(launch))));
+    }
+
+    pub(super) fn release_later(&mut self, channel: String, at: Instant) {
+        self.later.push((at, Ripe::Release(channel)));
+    }
+
+    /// When the next of what waits may go on.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.later.iter().map(|(at, _)| *at).min()
+    }
+
+    /// One that may go on now.
+    pub(super) fn ripe(&mut self, now: Instant) -> Option<Ripe> {
+        let place = self.later.iter().position(|(at, _)| *at <= now)?;
+        Some(self.later.remove(place).1)
+    }
+}
