@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use core::ops::Range;
 
 use stbcast_flute::fdt::File;
-use stbcast_flute::{Event, ObjectKey, Received, Session, Symbol};
+use stbcast_flute::{Event, Fti, ObjectKey, Received, Session, Symbol};
 use stbcast_object::{Group, Micros};
 
 use crate::target::names;
@@ -18,6 +18,7 @@ use crate::{Announcement, ChannelDecoder, Input, Listen, Reject, SymbolArrival};
 pub struct GroupDecoder {
     group: Group,
     source: Option<IpAddr>,
+    listen: Listen,
     kind: Kind,
 }
 
@@ -38,7 +39,13 @@ impl GroupDecoder {
                 told: None,
             })),
         };
-        Self { group, source, kind }
+        Self { group, source, listen: listen.clone(), kind }
+    }
+
+    /// Whether it was made for just this. One that is goes on where it was when the group is joined
+    /// again: what it has learned still holds.
+    pub fn is_for(&self, group: Group, source: Option<IpAddr>, listen: &Listen) -> bool {
+        (self.group, self.source, &self.listen) == (group, source, listen)
     }
 
     /// The group.
@@ -63,9 +70,34 @@ impl GroupDecoder {
             Kind::Flute(_) if self.source.is_some_and(|source| source != from) => {
                 Input::Rejected(bytes.len(), Reject::WrongSource)
             }
-            Kind::Flute(flute) => flute.decode(self.group, from, bytes, wall),
+            Kind::Flute(flute) => {
+                flute.decode(Frame { from, group: self.group, bytes: bytes.len() }, bytes, wall)
+            }
         }
     }
+}
+
+/// What was announced last.
+#[derive(Clone, Debug)]
+struct Told {
+    key: ObjectKey,
+    announcement: Announcement,
+    /// How the object is coded, by the FDT or, where that says nothing, by the first symbol.
+    fti: Option<Fti>,
+}
+
+/// A datagram without its content.
+#[derive(Clone, Copy)]
+struct Frame {
+    from: IpAddr,
+    group: Group,
+    bytes: usize,
+}
+
+/// What a datagram brings for the object.
+enum News {
+    Announced(Box<Announcement>),
+    Symbol(SymbolArrival<Range<usize>>),
 }
 
 /// A FLUTE session heard for the sake of one object.
@@ -73,50 +105,55 @@ impl GroupDecoder {
 struct Flute {
     session: Session,
     location: String,
-    /// What was announced last.
-    told: Option<(ObjectKey, Announcement)>,
+    told: Option<Told>,
 }
 
 impl Flute {
     fn decode(
         &mut self,
-        group: Group,
-        from: IpAddr,
-        bytes: &[u8],
+        frame: Frame,
+        datagram: &[u8],
         wall: Option<Micros>,
     ) -> Input<'static, Range<usize>> {
-        let heard = Input::Heard { group, bytes: bytes.len() };
-        let announced = match self.session.push(from, bytes, wall) {
-            Err(reject) => return Input::Rejected(bytes.len(), reject.into()),
-            Ok(Event::FdtPart | Event::Closed { .. }) => return heard,
-            Ok(Event::Symbol(received)) => {
-                let file = self.session.table().get(received.key).map(|known| &known.file);
-                let named = file.map(|file| names(&self.location, file.location.as_str()));
-                match (named, file) {
-                    // Another object of this session.
-                    (Some(false), _) => return heard,
-                    // The FDT left out how the object is coded; its symbols say it.
-                    (Some(true), Some(file)) if self.lacks_code(received.key) => {
-                        let file = file.clone().with_fti(received.fti);
-                        self.announce(received.key, &file)
-                    }
-                    (named, _) => {
-                        let of_location = named == Some(true);
-                        let arrival = arrival(group, from, bytes.len(), received, of_location);
-                        return Input::Symbol(arrival);
-                    }
-                }
-            }
-            Ok(Event::Described(_)) => {
-                let Some((key, file)) = self.newest() else { return heard };
-                let file = file.clone();
-                self.announce(key, &file)
-            }
+        let news = match self.session.push(frame.from, datagram, wall) {
+            Err(reject) => Err(reject.into()),
+            Ok(Event::FdtPart | Event::Closed { .. }) => Ok(None),
+            Ok(Event::Described(_)) => self.on_described(),
+            Ok(Event::Symbol(received)) => self.on_symbol(frame, received),
         };
-        match announced {
-            Ok(None) => heard,
-            Ok(Some(announcement)) => Input::Announced { group, bytes: bytes.len(), announcement },
-            Err(reject) => Input::Rejected(bytes.len(), reject),
+        let Frame { group, bytes, .. } = frame;
+        match news {
+            Ok(None) => Input::Heard { group, bytes },
+            Ok(Some(News::Announced(announcement))) => {
+                Input::Announced { group, bytes, announcement }
+            }
+            Ok(Some(News::Symbol(symbol))) => Input::Symbol(symbol),
+            Err(reject) => Input::Rejected(bytes, reject),
+        }
+    }
+
+    fn on_described(&mut self) -> Result<Option<News>, Reject> {
+        let Some((key, file)) = self.newest() else { return Ok(None) };
+        let file = file.clone();
+        self.announce(key, &file)
+    }
+
+    fn on_symbol(&mut self, frame: Frame, received: Received<'_>) -> Result<Option<News>, Reject> {
+        let file = self.session.table().get(received.key).map(|known| &known.file);
+        let named = file.map(|file| names(&self.location, file.location.as_str()));
+        let told = self.told.as_ref().filter(|told| told.key == received.key);
+        match (named, file, told.map(|told| told.fti)) {
+            // Another object of this session.
+            (Some(false), ..) => Ok(None),
+            // The FDT leaves out how the object is coded; its symbols say it.
+            (Some(true), Some(file), Some(None)) => {
+                let file = file.clone().with_fti(received.fti);
+                self.announce(received.key, &file)
+            }
+            (_, _, Some(Some(told))) if told != received.fti => {
+                Err(stbcast_flute::Reject::Contradiction.into())
+            }
+            _ => Ok(Some(News::Symbol(arrival(frame, received, named == Some(true))))),
         }
     }
 
@@ -132,37 +169,22 @@ impl Flute {
     }
 
     /// What is to be told of a description: nothing, where it is known.
-    fn announce(
-        &mut self,
-        key: ObjectKey,
-        file: &File,
-    ) -> Result<Option<Box<Announcement>>, Reject> {
+    fn announce(&mut self, key: ObjectKey, file: &File) -> Result<Option<News>, Reject> {
         let announcement = Announcement::of(file)?;
-        let known = self.told.as_ref().filter(|(known, _)| *known == key);
-        // What its symbols said of the code is not taken back by an FDT that says less.
-        let silent =
-            file.fti.is_none() && known.is_some_and(|(_, told)| told.symbol_bytes.is_some());
-        if silent || known.is_some_and(|(_, told)| *told == announcement) {
-            return Ok(None);
+        if let Some(told) = self.told.as_ref().filter(|told| told.key == key) {
+            // What its symbols said of the code is not taken back by an FDT that says less.
+            let is_silent = file.fti.is_none() && told.fti.is_some();
+            if is_silent || told.announcement == announcement {
+                return Ok(None);
+            }
         }
-        self.told = Some((key, announcement.clone()));
-        Ok(Some(Box::new(announcement)))
-    }
-
-    /// Whether the description told last is of this object and says nothing of its code.
-    fn lacks_code(&self, key: ObjectKey) -> bool {
-        let told = self.told.as_ref().filter(|(told, _)| *told == key);
-        told.is_some_and(|(_, announcement)| announcement.symbol_bytes.is_none())
+        let told = announcement.clone();
+        self.told = Some(Told { key, announcement: told, fti: file.fti });
+        Ok(Some(News::Announced(Box::new(announcement))))
     }
 }
 
-fn arrival(
-    group: Group,
-    from: IpAddr,
-    datagram_bytes: usize,
-    received: Received<'_>,
-    of_location: bool,
-) -> SymbolArrival<Range<usize>> {
+fn arrival(frame: Frame, received: Received<'_>, of_location: bool) -> SymbolArrival<Range<usize>> {
     let carried = received.bytes.len();
     // The last source symbol may be filled up with zeros, which are not of the object.
     let bytes = match received.symbol {
@@ -173,9 +195,9 @@ fn arrival(
         Symbol::Repair { .. } => carried,
     };
     SymbolArrival {
-        from,
-        group,
-        datagram_bytes,
+        from: frame.from,
+        group: frame.group,
+        datagram_bytes: frame.bytes,
         toi: received.key.toi,
         geometry: received.fti.geometry(),
         symbol: received.symbol,

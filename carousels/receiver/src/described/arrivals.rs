@@ -75,8 +75,11 @@ impl<P: Clone> Described<P> {
     }
 
     pub(super) fn on_symbol(&mut self, now: Micros, arrival: SymbolArrival<P>) {
-        if !matches!(self.state, State::Receiving) {
-            return;
+        match self.state {
+            State::Receiving => {}
+            // Of an object that is not described yet.
+            State::Asking => return self.on_heard(now, arrival.group, arrival.datagram_bytes),
+            _ => return,
         }
         self.count(arrival.datagram_bytes);
         if self.options.source.is_some_and(|pinned| pinned != arrival.from) {
@@ -85,28 +88,17 @@ impl<P: Clone> Described<P> {
         if arrival.group == self.target.group() {
             self.last_alive = now;
         }
-        let is_next = self.next.as_ref().is_some_and(|next| {
-            next.toi == arrival.toi
-                && (next.geometry.is_none() || next.geometry == arrival.geometry)
-        });
-        if is_next {
+        if let Some(next) = self.next.as_ref().filter(|next| next.toi == arrival.toi) {
+            if next.geometry != arrival.geometry {
+                return self.stats.reject(Rejection::ContradictsAnnouncement);
+            }
             self.switch_to_next();
         }
         let Some((announcement, assembly)) = &self.current else { return };
         if announcement.toi != arrival.toi {
             return self.on_other_toi(arrival.of_location);
         }
-        if arrival.geometry != announcement.geometry {
-            return self.stats.reject(Rejection::ContradictsAnnouncement);
-        }
-        let is_one = match arrival.symbol {
-            Symbol::Source { index } => assembly.layout.has_slice(index, arrival.length),
-            Symbol::Repair { .. } => {
-                let bytes = assembly.layout.geometry().map(|geometry| geometry.repair_bytes());
-                bytes.is_none_or(|bytes| bytes as u64 == u64::from(arrival.length))
-            }
-        };
-        if !is_one {
+        if announcement.geometry != arrival.geometry || !assembly.layout.has(&arrival) {
             return self.stats.reject(Rejection::ContradictsAnnouncement);
         }
         self.prove();

@@ -1,9 +1,10 @@
 //! How an announced object is cut: slices as they arrive, symbols and blocks as they are repaired.
 
 use stbcast_fec::{Geometry, Place};
+use stbcast_flute::Symbol;
 use stbcast_object::Slices;
 
-use crate::Announcement;
+use crate::{Announcement, SymbolArrival};
 
 /// What carries the object itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,16 @@ impl Layout {
     pub(super) fn has_slice(&self, slice: u32, length: u32) -> bool {
         let range = self.slices.range(slice);
         slice < self.slices() && range.end - range.start == u64::from(length)
+    }
+
+    /// Whether a symbol has the length that symbols have here.
+    pub(super) fn has<P>(&self, arrival: &SymbolArrival<P>) -> bool {
+        match arrival.symbol {
+            Symbol::Source { index } => self.has_slice(index, arrival.length),
+            Symbol::Repair { .. } => self
+                .geometry
+                .is_none_or(|geometry| geometry.repair_bytes() as u64 == u64::from(arrival.length)),
+        }
     }
 
     /// The symbols of a slice.

@@ -174,10 +174,15 @@ impl<P: Clone> Described<P> {
     pub(crate) fn wake_at(&self) -> Option<Micros> {
         match self.state {
             State::Idle => Some(Micros::ZERO),
-            State::Asking => Some(match self.asked_heard {
-                None => self.last_alive.after(self.options.timeout),
-                Some(heard) => heard.after(self.patience()),
-            }),
+            State::Asking => {
+                let silent = self.last_alive.after(self.options.timeout);
+                let absent = self.asked_heard.map(|heard| heard.after(self.patience()));
+                Some(match (absent, self.carrier()) {
+                    (None, _) => silent,
+                    (Some(absent), Carrier::Channel) => absent,
+                    (Some(absent), Carrier::Session) => absent.min(silent),
+                })
+            }
             State::Receiving => {
                 let silent = self.last_alive.after(self.options.timeout);
                 Some(silent.min(self.last_wanted.after(self.absent_span())))
@@ -250,13 +255,14 @@ impl<P: Clone> Described<P> {
 
     /// Nobody describes the object.
     fn on_no_answer(&mut self, now: Micros) {
+        let span = self.absent_span();
         match (self.carrier(), self.asked_heard) {
             (Carrier::Channel, None) => self.give_up(PlainReason::AnnounceSilent),
             (Carrier::Channel, Some(_)) => self.give_up(PlainReason::NotAnnounced),
-            (Carrier::Session, None) => self.next_attempt(now),
-            (Carrier::Session, Some(_)) => {
-                self.fail(FetchError::Absent { span: self.absent_span() });
+            (Carrier::Session, Some(heard)) if now >= heard.after(span) => {
+                self.fail(FetchError::Absent { span });
             }
+            (Carrier::Session, _) => self.next_attempt(now),
         }
     }
 

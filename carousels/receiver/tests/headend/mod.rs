@@ -121,6 +121,49 @@ impl Headend {
         self.on_channel.slices()
     }
 
+    /// Plays to the box until it is over, or most `cycles` have passed: symbol-bearing datagrams
+    /// sent since it joined the channel, lost ones too.
+    pub fn play(
+        &mut self,
+        stb: &mut Stb,
+        cycles: u64,
+        mut is_lost: impl FnMut(u64) -> bool,
+    ) -> u64 {
+        let (mut sent, mut count) = (0, 0);
+        for _ in 0..cycles * u64::from(self.slices()) + 2_000 {
+            for one in self.turn() {
+                count += 1;
+                let is_wanted = one.carries_symbol && stb.joined(channel());
+                if is_wanted {
+                    sent += 1;
+                }
+                if !one.carries_symbol || !is_lost(count) {
+                    stb.hear(self.now, &one);
+                }
+                if stb.is_over() {
+                    return sent;
+                }
+            }
+        }
+        sent
+    }
+
+    /// Plays `turns` slices, with what comes beside them, to nobody.
+    pub fn skip(&mut self, turns: u32) {
+        for _ in 0..turns {
+            self.turn();
+        }
+    }
+
+    /// Plays `turns` slices, with what comes beside them, to the box.
+    pub fn turns(&mut self, stb: &mut Stb, turns: u32) {
+        for _ in 0..turns {
+            for one in self.turn() {
+                stb.hear(self.now, &one);
+            }
+        }
+    }
+
     /// What is sent until the next slice has been sent.
     pub fn turn(&mut self) -> Vec<Sent> {
         self.now = self.now.after(PACE);
@@ -182,4 +225,14 @@ fn carousel(revision: &Revision) -> Carousel {
         Content::Stored(slices),
     );
     Carousel::new(vec![entry.unwrap()], 10_000_000, 28, Micros::ZERO)
+}
+
+/// Loses `percent` of the datagrams, by their number.
+pub fn losing(percent: u64, seed: u64) -> impl FnMut(u64) -> bool {
+    move |count| {
+        let mut state = (count ^ seed << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        state ^= state >> 29;
+        state = state.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (state >> 33) % 100 < percent
+    }
 }
