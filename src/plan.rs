@@ -1,18 +1,18 @@
 //! The plan of a line-up: what would be on air, in figures, without sending anything.
 
 use stbcast_fec::Geometry;
-use stbcast_infocast::{BOX_PATIENCE, ObjectType};
+use stbcast_infocast::BOX_PATIENCE;
 use stbcast_object::Micros;
 
 use crate::companion::{self, CompanionPlan, NoRepair};
 use crate::contents::Contents;
-use crate::lineup::{
-    Channel, Finding, LineUp, Object, ObjectId, Protocol, Repair, Severity, Source,
-};
+use crate::lineup::{Channel, Finding, LineUp, Object, Protocol, Repair, Severity, Source};
 
 mod flute;
-
+mod infocast;
 pub mod prediction;
+
+use prediction::Prediction;
 
 /// The whole plan.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -52,6 +52,8 @@ pub struct ChannelPlan {
     pub cycle_seconds: f64,
     /// Its repair symbols.
     pub repair: Option<RepairPlan>,
+    /// How long boxes take for its largest object, by loss; nothing where that is not known.
+    pub completion: Vec<Prediction>,
     /// Its objects.
     pub objects: Vec<ObjectPlan>,
 }
@@ -178,60 +180,7 @@ fn channel_plan(
     let companion = companion::plan(line_up, contents, place)?;
     let source_bps = companion.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
     let own = Channel { bit_rate_bps: source_bps, ..channel.clone() };
-    infocast_plan(contents, (place, &own), companion.as_ref(), findings).map(Some)
-}
-
-fn infocast_plan(
-    contents: &Contents,
-    (place, channel): (usize, &Channel),
-    companion: Option<&CompanionPlan>,
-    findings: &mut Vec<Finding>,
-) -> Result<ChannelPlan, String> {
-    let carousel = contents.carousel(place, channel)?;
-    let plan = carousel.plan(channel.bit_rate_bps, channel.group.ip_udp_bytes());
-    let cycle = plan.cycle.after(channel.burst_delay);
-    let mut objects = Vec::new();
-    for (object, (spec, entry)) in channel.objects.iter().zip(carousel.entries()).enumerate() {
-        let id = ObjectId { channel: place, object };
-        let passes = plan.passes.get(object).copied().unwrap_or(1);
-        let pause = if passes > 1 { Micros::ZERO } else { channel.burst_delay };
-        let interval = plan.interval(object).after(pause).max(spec.delay);
-        let object_type = contents.object_type(id, spec);
-        if object_type == ObjectType::BOOTCAST_INFO && interval > BOX_PATIENCE {
-            findings.push(impatient(channel, spec, interval));
-        }
-        let symbols = companion.and_then(|plan| plan.objects.get(object));
-        objects.push(ObjectPlan {
-            object_type: object_type.to_string(),
-            precoding: spec.precoding.to_string(),
-            slices: entry.packets(),
-            passes,
-            ..object_plan(spec, contents.length(id), interval, symbols)
-        });
-    }
-    if companion.is_some_and(|plan| plan.geometries().next().is_none()) {
-        let message = format!("channel `{}`: no object of it has repair symbols", channel.name);
-        findings.push(Finding::warning(message));
-    }
-    let repair = channel.repair.as_ref().zip(companion);
-    Ok(ChannelPlan {
-        datagrams: plan.datagrams,
-        ip_bytes: plan.ip_bytes,
-        cycle_seconds: cycle.as_secs_f64(),
-        repair: repair.map(|(repair, plan)| RepairPlan::of(repair, plan)),
-        objects,
-        ..ChannelPlan::of(channel)
-    })
-}
-
-fn impatient(channel: &Channel, object: &Object, interval: Micros) -> Finding {
-    Finding::warning(format!(
-        "channel `{}`: control object `{}` passes every {:.1} s, but a box waits 10 s: raise the bit \
-         rate or move long objects to another channel",
-        channel.name,
-        object.name,
-        interval.as_secs_f64()
-    ))
+    infocast::channel_plan(contents, (place, &own), companion.as_ref(), findings).map(Some)
 }
 
 /// What is the same for objects of every protocol; the rest is to be filled in.
@@ -270,6 +219,7 @@ impl ChannelPlan {
             ip_bytes: 0,
             cycle_seconds: 0.0,
             repair: None,
+            completion: Vec::new(),
             objects: Vec::new(),
         }
     }

@@ -10,7 +10,11 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::complain;
 use crate::lineup;
+use crate::plan::prediction::Times;
 use crate::plan::{ChannelPlan, Plan, RepairPlan, SymbolsPlan, plan};
+
+/// An object of fewer slices is there in a moment whatever is lost.
+const SLICES_WORTH_A_PREDICTION: u32 = 20;
 
 /// Print the plan of a line-up: figures, warnings, errors. Sends nothing.
 #[derive(Debug, Args)]
@@ -97,9 +101,10 @@ fn channel_text(channel: &ChannelPlan) -> String {
             object.source.clone(),
         ]);
     }
+    let repair = channel.repair.as_ref().map(|repair| repair_text(channel, repair));
     format!(
         "channel {} on {} ({}, ttl {})\n{} kbit/s of IP, slices of {} bytes, {} datagrams in {:.2} s \
-         a cycle\n{table}\n{}\n",
+         a cycle\n{table}\n{}{}\n",
         channel.name,
         channel.group,
         channel.carousel,
@@ -108,18 +113,51 @@ fn channel_text(channel: &ChannelPlan) -> String {
         channel.slice_bytes,
         channel.datagrams,
         channel.cycle_seconds,
-        channel.repair.as_ref().map(|repair| repair_text(channel, repair)).unwrap_or_default(),
+        repair.unwrap_or_default(),
+        completion_text(channel),
     )
+}
+
+/// How long boxes take for the largest object, by loss.
+fn completion_text(channel: &ChannelPlan) -> String {
+    let largest = channel.objects.iter().max_by_key(|object| object.slices);
+    let (Some(object), false) = (largest, channel.completion.is_empty()) else {
+        return String::new();
+    };
+    if object.slices < SLICES_WORTH_A_PREDICTION {
+        return String::new();
+    }
+    let mut header = vec!["loss", "cycles p50", "p99.9", "seconds p50", "p99.9"];
+    let repaired = channel.completion.iter().any(|at| at.repaired.is_some());
+    if repaired {
+        header.extend(["with repair p50", "p99.9", "seconds p50", "p99.9"]);
+    }
+    let mut table = table(&header, 0..header.len());
+    for at in &channel.completion {
+        let mut row = vec![format!("{} %", at.loss_percent)];
+        let mut add = |cycles: &Times, seconds: &Times| {
+            row.extend([cycles.p50, cycles.p999].map(|cycles| format!("{cycles:.2}")));
+            row.extend([seconds.p50, seconds.p999].map(|seconds| format!("{seconds:.1}")));
+        };
+        add(&at.legacy, &at.legacy_seconds);
+        if let (Some(cycles), Some(seconds)) = (&at.repaired, &at.repaired_seconds) {
+            add(cycles, seconds);
+        }
+        table.add_row(row);
+    }
+    format!("expected for `{}`, by part of the datagrams that a box loses:\n{table}\n", object.name)
 }
 
 /// The repair symbols of a channel: which objects have some, and what that does to completion.
 fn repair_text(channel: &ChannelPlan, repair: &RepairPlan) -> String {
     let mut text = match &repair.group {
         Some(group) => format!(
-            "repair on {group}: {} for each slice, {} kbit/s of IP{}\n",
+            "repair on {group}: {:.3} for each slice, {} kbit/s of IP{}; boxes that lose up to {:.1} % \
+             lose no time\n",
             repair.ratio,
             repair.bit_rate_kbps,
-            if repair.keep_total { ", taken out of the channel's" } else { "" }
+            if repair.keep_total { ", taken out of the channel's" } else { "" },
+            100.0 * repair.ratio / (1.0 + repair.ratio)
         ),
         None => format!("repair within: {} for each symbol\n", repair.ratio),
     };

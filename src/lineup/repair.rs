@@ -7,6 +7,7 @@ use stbcast_object::Group;
 use super::names::did_you_mean;
 use super::rules::{At, Rules};
 use super::{Announce, Channel, DEFAULT_TTL, Protocol, Repair};
+use crate::plan::prediction::ratio_for;
 
 /// Repair symbols for each source symbol where nothing is written: serves a loss of 9 %.
 const RATIO: f64 = 0.1;
@@ -157,7 +158,7 @@ impl Rules<'_> {
                     );
                     self.error(loss.offset, message);
                 }
-                legal.then(|| loss.value / (1.0 - loss.value))
+                legal.then(|| ratio_for(loss.value))
             }
         }
     }

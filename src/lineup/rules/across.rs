@@ -1,0 +1,101 @@
+//! The rules that channels keep to one another.
+
+use std::collections::HashMap;
+
+use super::super::repair::AnnounceDraft;
+use super::super::{ANNOUNCE_NAME, Announce, Channel, ObjectId, Protocol};
+use super::{At, ChannelDraft, Rules};
+
+impl Rules<'_> {
+    pub(super) fn across_channels(&mut self, checked: &[(Channel, &ChannelDraft)]) {
+        let mut names = HashMap::new();
+        for (channel, draft) in checked {
+            let companion = channel.repair.as_ref().and_then(|repair| repair.group);
+            let own = [Some(channel.name.clone()), companion.map(|_| channel.companion_name())];
+            for name in own.into_iter().flatten() {
+                if name == ANNOUNCE_NAME || names.insert(name.clone(), ()).is_some() {
+                    let offset = draft.name.as_ref().map_or(draft.offset, |name| name.offset);
+                    self.error(offset, format!("channel `{name}` stands twice"));
+                }
+            }
+            let flute = |id: ObjectId| {
+                let named = checked.get(id.channel)?;
+                let object = named.0.objects.get(id.object)?;
+                (named.0.protocol == Protocol::Flute).then_some(object.name)
+            };
+            for (object, draft) in channel.objects.iter().zip(&draft.objects) {
+                for name in object.source.named().filter_map(flute) {
+                    let message = format!(
+                        "object `{name}` is on a FLUTE channel: boxes that read a bootcast \
+                         information know Infocast alone"
+                    );
+                    self.error(draft.source.offset, message);
+                }
+            }
+        }
+    }
+
+    /// A box that joins an address receives all that is sent there, whatever the port.
+    pub(super) fn across_groups(
+        &mut self,
+        checked: &[(Channel, &ChannelDraft)],
+        announce: Option<(&Announce, &At<AnnounceDraft>)>,
+    ) {
+        let mut groups: HashMap<_, &Channel> = HashMap::new();
+        for (channel, draft) in checked {
+            if let Some(other) = groups.insert(channel.group.address(), channel) {
+                let message = format!(
+                    "channels `{}` and `{}` share the group address {}: a box that joins one \
+                     receives both, whatever the port",
+                    other.name,
+                    channel.name,
+                    channel.group.address()
+                );
+                self.warn(draft.group.offset, message);
+            }
+        }
+        let mut ours = HashMap::new();
+        let companions = checked.iter().filter_map(|(channel, draft)| {
+            let group = channel.repair.as_ref()?.group?;
+            Some((
+                group,
+                format!("the repair symbols of `{}`", channel.name),
+                draft.repair.as_ref()?.offset,
+            ))
+        });
+        let announced = announce.map(|(announce, draft)| {
+            (announce.group, "the announce session".to_owned(), draft.offset)
+        });
+        for (group, what, offset) in companions.chain(announced) {
+            let address = group.address();
+            if let Some(legacy) = groups.get(&address) {
+                let message = format!(
+                    "{what} and channel `{}` share the group address {address}: boxes that know \
+                     nothing of it would receive it, whatever the port. Give it an address of its own",
+                    legacy.name
+                );
+                self.error(offset, message);
+            } else if let Some(other) = ours.insert(address, what.clone()) {
+                let message = format!(
+                    "{what} and {other} share the group address {address}: a box that joins one \
+                     receives both, whatever the port"
+                );
+                self.warn(offset, message);
+            }
+        }
+        if announce.is_none() {
+            for (channel, draft) in checked {
+                let (Some(repair), Some(written)) = (&channel.repair, &draft.repair) else {
+                    continue;
+                };
+                let Some(group) = repair.group else { continue };
+                let message = format!(
+                    "channel `{}` has repair symbols, but the line-up has no `announce`: boxes must \
+                     be told of them by hand (--repair {group})",
+                    channel.name
+                );
+                self.warn(written.offset, message);
+            }
+        }
+    }
+}
