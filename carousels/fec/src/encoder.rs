@@ -58,7 +58,7 @@ impl Encoder {
     /// An encoder that keeps its work space within `memory_bytes`. Besides there are at most 160 KiB
     /// of rows, and for `rs16` [`crate::RS16_TABLES_BYTES`] once in the process. `rs16` is
     /// the faster the wider its stripes: narrow ones visit every page of a block for a few bytes. The
-    /// largest block takes 33 MiB in one stripe, 12 MiB in three.
+    /// largest block takes 22 MiB in one stripe, 8 MiB in three.
     ///
     /// # Errors
     /// When the memory is too small for one stripe, or the scheme is not built in.
@@ -75,7 +75,7 @@ impl Encoder {
             }
             Scheme::Rs16 => {
                 let width = within(rs16::encode_bytes_per_column(&geometry))?;
-                (width, Codec::Rs16(rs16::Encoder::new(&geometry, width).ok_or(refused)?))
+                (width, Codec::Rs16(rs16::Encoder::new(&geometry, width)))
             }
             #[cfg(feature = "raptorq")]
             Scheme::Raptorq => {
