@@ -151,7 +151,13 @@ fn a_control_object_somebody_wrote_is_held_against_the_line_up() {
 #[test]
 fn every_line_up_that_comes_with_us_is_fit_once_its_sources_are_there() {
     let lineups = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("carousels/lineups");
-    for name in ["one-model.toml", "two-models.toml", "ipv6.toml", "vendor/infocastconfig.xml"] {
+    for name in [
+        "one-model.toml",
+        "two-models.toml",
+        "repair.toml",
+        "ipv6.toml",
+        "vendor/infocastconfig.xml",
+    ] {
         let site = Site::new();
         let text = std::fs::read(lineups.join(name)).unwrap();
         let line_up = site.file(name.rsplit('/').next().unwrap(), &text);
