@@ -1,5 +1,13 @@
 //! An announced object with repair symbols, whatever is lost.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends there"
+)]
+
 mod headend;
 
 use headend::{Code, Headend, Revision, Stb, announce, companion, losing};

@@ -117,10 +117,9 @@ impl<P: Clone> Described<P> {
     }
 
     pub(super) fn on_read_back(&mut self, now: Micros, bytes: &[u8]) {
-        match core::mem::replace(&mut self.state, State::Over) {
+        match core::mem::replace(&mut self.state, State::Syncing) {
             State::Digesting(mut digesting) => {
                 if bytes.is_empty() {
-                    self.state = State::Digesting(digesting);
                     return self.fail(FetchError::Storage { doing: "read back" });
                 }
                 digesting.hash.update(bytes);
