@@ -16,8 +16,10 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::Ordering;
 
+use air::headend::{Groups, Headend, Image, Weather};
 use air::{Air, assert_code, files, free_group, json, on, program, sha256, stderr, stdout};
 use common::{Sent, name, noise};
+use stbcast_fec::Choice;
 use stbcast_object::Group;
 use stbcast_receiver::io::{BootRequest, Interface, IoError, Moment, Observer, Store, boot};
 use stbcast_receiver::{Event, Revision};
@@ -200,6 +202,45 @@ fn a_control_object_that_cannot_be_used_is_a_reason() {
     assert_code(&done, 0);
     let line = last_line(&done);
     assert!(line.contains("from the store, because the control object cannot be used"), "{line}");
+}
+
+#[test]
+fn a_box_that_knows_the_announce_group_boots_with_repair() {
+    let line_up = LineUp::new();
+    let groups = Groups { channel: line_up.image, ..Groups::free() };
+    let software = Image { name: "software", ..Image::new(image("4.6"), Choice::Rs16) };
+    let splash = Sent::equal("logo", &noise(7, 3_000), 1_000);
+    let mut beside = on(line_up.metadata, &[line_up.control("4.6")]);
+    beside.extend(on(line_up.splash, &[splash]));
+    // Some slices never come: only repair completes the image.
+    let weather = Weather { held_back: Some(10), ..Weather::lossy(20) };
+    let _air = Headend::play_beside(groups, &[software], beside, weather);
+    let directory = tempfile::tempdir().unwrap();
+    let announce = groups.announce.to_string();
+    let done = line_up.boot(directory.path(), &["--announce", &announce, "--json"]);
+    assert_code(&done, 0);
+    let answer = json(&done);
+    assert_eq!(answer["booted"]["sha256"], sha256(&image("4.6")));
+    let (splash, kernel) = (&answer["parts"][0], &answer["parts"][1]);
+    assert_eq!(
+        (&splash["outcome"], &splash["no_repair"]),
+        (&"installed".into(), &"it is not announced".into()),
+        "{splash}"
+    );
+    assert_eq!(
+        (&kernel["check"], &kernel["announced"]["fec"], &kernel["recovered_blocks"]),
+        (&"SHA-256 as announced".into(), &"rs16".into(), &1.into()),
+        "{kernel}"
+    );
+    assert!(kernel["recovered_symbols"].as_u64().unwrap() >= 2, "{kernel}");
+
+    // For people, in words.
+    let directory = tempfile::tempdir().unwrap();
+    let done = line_up.boot(directory.path(), &["--announce", &announce]);
+    assert_code(&done, 0);
+    let text = stdout(&done);
+    assert!(text.contains(", repair not used: it is not announced"), "{text}");
+    assert!(text.contains(", repair 1 block recovered: "), "{text}");
 }
 
 /// Sets the stop flag once the boot image is being received.

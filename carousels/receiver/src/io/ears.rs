@@ -149,7 +149,8 @@ impl<'a> Ears<'a> {
         let idle = heard.is_empty();
         let sleep = std::mem::take(&mut self.sleep);
         if idle && !sleep.is_zero() {
-            std::thread::sleep(sleep);
+            // A block that was recovered ends it early.
+            std::thread::park_timeout(sleep);
         }
         let spent: [bool; LANES] = std::array::from_fn(|lane| heard.is_spent(lane));
         self.look(spent, heard, observer);

@@ -15,9 +15,13 @@ use crate::limits;
 /// Sockets at most.
 pub(super) const LANES: usize = limits::GROUPS_MAX;
 
-/// Where the lanes lie. The first is as large as a batch of its own, the others are for less.
+/// Where the lanes lie. The first is as large as a batch of its own; the last is that of a FLUTE
+/// session that is alone.
 const ROOMS: [Range<usize>; LANES] =
-    [0..BATCH_BYTES, BATCH_BYTES..BATCH_BYTES * 3 / 2, BATCH_BYTES * 3 / 2..BATCH_BYTES * 2];
+    [0..BATCH_BYTES, BATCH_BYTES..BATCH_BYTES * 5 / 4, BATCH_BYTES * 5 / 4..HEARD_BYTES];
+
+/// Bytes of the buffer.
+const HEARD_BYTES: usize = BATCH_BYTES * 7 / 4;
 
 /// The buffer, and what lies in it.
 pub(super) struct Heard {
@@ -57,7 +61,7 @@ impl Track {
 impl Default for Heard {
     /// An empty buffer with all the room it will ever need.
     fn default() -> Self {
-        let bytes = vec![0; BATCH_BYTES * 2].into_boxed_slice();
+        let bytes = vec![0; HEARD_BYTES].into_boxed_slice();
         let track = |room| Track { lane: Lane::new(room), owner: 0, message: 0, offset: 0 };
         Self { bytes, queue: Queue { lanes: ROOMS.map(track), current: None } }
     }

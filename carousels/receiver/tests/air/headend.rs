@@ -141,7 +141,9 @@ impl Image {
         let Some(geometry) = self.geometry() else {
             return (stbcast_flute::Entry { file, object, repair: None }, Vec::new());
         };
-        let (store, per_block) = self.repair_store(geometry, 600);
+        // Far more than a box needs at the losses of these tests.
+        let most = (geometry.block_symbols() / 4).max(600);
+        let (store, per_block) = self.repair_store(geometry, most);
         let crcs = match geometry.scheme() {
             stbcast_fec::Scheme::Raptorq => Vec::new(),
             _ => store.chunks(geometry.repair_bytes()).map(crc32).collect(),
@@ -159,10 +161,14 @@ pub struct Weather {
     /// Repair symbols for a thousand slices.
     pub ratio: u32,
     pub seed: u64,
+    /// Datagrams sent at a time.
+    pub burst: u32,
+    /// Every so many-th slice is lost, too, until [`Headend::release`].
+    pub held_back: Option<u64>,
 }
 
 impl Weather {
-    pub const FINE: Self = Self { loss: 0, ratio: RATIO, seed: 1 };
+    pub const FINE: Self = Self { loss: 0, ratio: RATIO, seed: 1, burst: 1, held_back: None };
 
     pub const fn lossy(loss: u32) -> Self {
         Self { loss, ..Self::FINE }
@@ -182,6 +188,8 @@ enum Order {
     Revise(Box<Image>),
     /// Announce nothing of it any more.
     Silence,
+    /// Send what was held back.
+    Release,
 }
 
 /// A headend on air until it is dropped.
@@ -232,7 +240,7 @@ impl Headend {
         if !announced {
             sender.announce = None;
         }
-        Self { _air: Air::steps(move || sender.next()), orders, symbols }
+        Self { _air: Air::bursts(weather.burst, move || sender.next()), orders, symbols }
     }
 
     /// A new revision, announced at once and on air a second later.
@@ -243,6 +251,11 @@ impl Headend {
     /// The announce session ends.
     pub fn silence(&self) {
         self.orders.send(Order::Silence).unwrap();
+    }
+
+    /// Slices that were held back are sent from now on.
+    pub fn release(&self) {
+        self.orders.send(Order::Release).unwrap();
     }
 
     pub fn symbols_sent(&self) -> u64 {
@@ -264,6 +277,7 @@ impl Clock {
 struct LineUp {
     groups: Groups,
     weather: Weather,
+    slice_bytes: u64,
     clock: Clock,
     ordered: Receiver<Order>,
     symbols: Arc<AtomicU64>,
@@ -299,6 +313,7 @@ impl LineUp {
         Self {
             groups,
             weather,
+            slice_bytes: images[0].slice_bytes.into(),
             clock,
             ordered,
             symbols,
@@ -342,6 +357,9 @@ impl LineUp {
             stbcast_infocast::Step::Datagram(datagram) => {
                 self.due += self.weather.ratio;
                 let sent = self.symbol(self.groups.channel, &datagram);
+                let slice = datagram.body.start / self.slice_bytes;
+                let held = self.weather.held_back.is_some_and(|nth| slice % nth == nth - 1);
+                let sent = sent.filter(|_| !held);
                 if let Some(then) = self.then.take() {
                     self.companion = Some(then);
                 }
@@ -360,6 +378,7 @@ impl LineUp {
     fn obey(&mut self, now: Micros, wall: Micros) {
         match self.ordered.try_recv() {
             Ok(Order::Silence) => self.announce = None,
+            Ok(Order::Release) => self.weather.held_back = None,
             Ok(Order::Revise(image)) => {
                 let files = vec![image.file(&self.groups)];
                 let announce = self.announce.as_mut().unwrap();

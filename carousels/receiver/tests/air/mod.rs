@@ -27,6 +27,9 @@ pub mod headend;
 /// No wait in a test is longer.
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
+/// Nothing is longer on air.
+const AIR_TIME: Duration = Duration::from_secs(300);
+
 /// A group and port that no other test uses.
 pub fn free_group() -> Group {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -52,7 +55,7 @@ impl Air {
 
     pub fn play_from(source: Ipv4Addr, datagrams: Vec<(Group, Vec<u8>)>) -> Self {
         let mut at = 0;
-        Self::steps_from(source, move || {
+        Self::bursts_from(source, 1, move || {
             let next = datagrams.get(at).cloned();
             at = (at + 1) % datagrams.len().max(1);
             next
@@ -61,11 +64,20 @@ impl Air {
 
     /// Sends what `next` gives, some thousand times a second; nothing where it gives nothing.
     pub fn steps(next: impl FnMut() -> Option<(Group, Vec<u8>)> + Send + 'static) -> Self {
-        Self::steps_from(Ipv4Addr::LOCALHOST, next)
+        Self::bursts(1, next)
     }
 
-    fn steps_from(
+    /// The same with so many at a time.
+    pub fn bursts(
+        burst: u32,
+        next: impl FnMut() -> Option<(Group, Vec<u8>)> + Send + 'static,
+    ) -> Self {
+        Self::bursts_from(Ipv4Addr::LOCALHOST, burst, next)
+    }
+
+    fn bursts_from(
         source: Ipv4Addr,
+        burst: u32,
         mut next: impl FnMut() -> Option<(Group, Vec<u8>)> + Send + 'static,
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
@@ -73,8 +85,8 @@ impl Air {
         let told = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             let began = Instant::now();
-            while !told.load(Ordering::Relaxed) && began.elapsed() < 2 * DEADLINE {
-                if let Some((group, datagram)) = next() {
+            while !told.load(Ordering::Relaxed) && began.elapsed() < AIR_TIME {
+                for (group, datagram) in (0..burst).filter_map(|_| next()) {
                     socket.send_to(&datagram, group.socket_addr()).unwrap();
                 }
                 std::thread::sleep(Duration::from_micros(100));

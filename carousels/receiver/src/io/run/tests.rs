@@ -1,12 +1,17 @@
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use stbcast_fec::{Geometry, Scheme};
 use stbcast_infocast::{Header, Name, ObjectType, Precoding};
 use stbcast_object::Group;
 
 use super::super::Clock;
 use super::*;
-use crate::{Area, Event, Fetch, FetchError, FetchOptions, MemoryStorage, Progress, Role, Target};
+use crate::{
+    Area, Event, Fetch, FetchError, FetchOptions, MemoryStorage, Outputs, Progress, Recovered,
+    Recovery, RecoveryOutcome, Role, Session, Stats, Target,
+};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 /// Longer than any time-out here.
@@ -19,6 +24,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 struct Log {
     events: Vec<Event>,
     ticks: usize,
+    troubles: Vec<String>,
 }
 
 impl Observer for Log {
@@ -27,6 +33,11 @@ impl Observer for Log {
     }
     fn tick(&mut self, _: &Moment) {
         self.ticks += 1;
+    }
+    fn trouble(&mut self, trouble: &Trouble) {
+        if trouble.is_cause() {
+            self.troubles.push(trouble.to_string());
+        }
     }
 }
 
@@ -237,4 +248,104 @@ fn ticks_come_between_the_datagrams_of_a_batch() {
     let progress = hear_scattered(&mut storage, &NEVER, &mut log);
     assert_eq!(progress.held, 30);
     assert!(log.ticks >= 3, "{} ticks in 450 ms", log.ticks);
+}
+
+/// A session that waits for nothing but one block.
+#[derive(Default)]
+struct Recovering {
+    outputs: VecDeque<Output<Range<usize>>>,
+    begun: bool,
+    outcome: Option<RecoveryOutcome>,
+}
+
+impl Session<Range<usize>> for Recovering {
+    fn handle(&mut self, _: Micros, input: Input<'_, Range<usize>>) -> Outputs<'_, Range<usize>> {
+        match input {
+            Input::Wake => {
+                self.begun = true;
+                let geometry = Geometry::new(Scheme::Rs8, 100, 10, 10).unwrap();
+                let (missing, repair, places) = (vec![0], vec![0], vec![0]);
+                let (id, block, memory_bytes) = (7, 0, 1 << 20);
+                let recovery =
+                    Recovery { id, geometry, block, missing, repair, places, memory_bytes };
+                self.outputs.push_back(Output::Recover(recovery));
+            }
+            Input::Recovered(Recovered { id: 7, outcome }) => self.outcome = Some(outcome),
+            other => panic!("{other:?}"),
+        }
+        self.outputs()
+    }
+    fn outputs(&mut self) -> Outputs<'_, Range<usize>> {
+        Outputs { queue: &mut self.outputs }
+    }
+    fn wake_at(&self) -> Option<Micros> {
+        (!self.begun).then_some(Micros::ZERO)
+    }
+    fn is_over(&self) -> bool {
+        self.outcome.is_some()
+    }
+}
+
+impl Watched for Recovering {
+    fn progress(&self) -> Progress {
+        Progress::default()
+    }
+    fn stats(&self) -> Stats {
+        Stats::default()
+    }
+}
+
+/// A storage whose recovery is done when it was asked for so often, and then failed. What it has
+/// begun may end the run.
+struct Later<'a>(u32, Option<&'a AtomicBool>);
+
+impl Storage for Later<'_> {
+    type Error = String;
+
+    fn begin(&mut self, _: Role, _: Option<&str>) -> Result<(), String> {
+        Ok(())
+    }
+    fn write(&mut self, _: Area, _: u64, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+    fn read(&mut self, _: Area, _: u64, _: u64, _: &mut Vec<u8>) -> Result<(), String> {
+        Ok(())
+    }
+    fn sync(&mut self, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+    fn commit(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+    fn recover(&mut self, _: Recovery) -> Result<Option<Recovered>, String> {
+        if let Some(stop) = self.1 {
+            stop.store(true, Ordering::Relaxed);
+        }
+        Ok(None)
+    }
+    fn recovered(&mut self) -> Option<Recovered> {
+        self.0 = self.0.checked_sub(1)?;
+        (self.0 == 0).then_some(Recovered { id: 7, outcome: RecoveryOutcome::Failed })
+    }
+    fn recovery_error(&mut self) -> Option<String> {
+        (self.0 == 0).then(|| "the flash is worn out".to_owned())
+    }
+}
+
+#[test]
+fn a_session_that_waits_for_a_block_alone_is_told_of_it_and_the_reason_goes_to_the_observer() {
+    let (channel, mut session, mut log) = (Channel::new(), Recovering::default(), Log::default());
+    let summary = run(&mut session, &mut Later(5, None), channel.options(&NEVER), &mut log);
+    assert_eq!(session.outcome, Some(RecoveryOutcome::Failed));
+    assert!(!summary.interrupted);
+    assert_eq!(log.troubles, ["the flash is worn out"]);
+}
+
+#[test]
+fn the_stop_flag_counts_while_a_block_is_recovered() {
+    let (channel, stop) = (Channel::new(), AtomicBool::new(false));
+    let mut session = Recovering::default();
+    let mut storage = Later(u32::MAX, Some(&stop));
+    let summary = run(&mut session, &mut storage, channel.options(&stop), &mut ());
+    assert!(summary.interrupted && session.begun && session.outcome.is_none());
 }
