@@ -19,7 +19,10 @@ use stbcast_object::{Group, Micros};
 
 use crate::fetch::Outputs;
 use crate::limits;
-use crate::{Event, Fetch, FetchError, FetchOptions, Input, Output, Progress, Role, Stats, Target};
+use crate::{
+    Event, Fetch, FetchError, FetchOptions, Input, Output, PlainReason, Progress, Role, Stats,
+    Target,
+};
 
 /// Time-outs after which a live metadata channel without our control object is given up.
 const CONTROL_ABSENT_TIMEOUTS: u64 = 3;
@@ -312,6 +315,11 @@ impl<P: Clone> Boot<P> {
                     end = Some(Ok(Whole { length, check, sha256 }));
                 }
                 Output::Event(Event::Failed(error)) => end = Some(Err(error)),
+                Output::Event(event @ Event::Plain(PlainReason::AnnounceSilent)) => {
+                    // Waiting for it once is enough.
+                    self.options.announce = None;
+                    self.queue.push_back(Output::Event(event));
+                }
                 other => self.queue.push_back(other),
             }
         }

@@ -4,18 +4,29 @@
 //! events come out. Whoever owns the sockets and the flash does what the outputs say:
 //!
 //! ```text
-//!  socket ─> Packet ─> Arrival ─┐                     ┌─> Join, Leave
-//!  clock  ─────────> Wake ──────┼─> Fetch or Boot ────┼─> Begin, Write, Copy, Sync, Read, Commit
-//!  storage ─> Written, Synced ──┘   (no I/O, no std)  └─> Event
+//!  sockets ─> GroupDecoder ─┬> Arrival ──┐                  ┌─> Join, Leave
+//!             (one a group) ├> Symbol ───┤                  │
+//!                           ├> Announced ┤                  ├─> Begin, Write, Copy, Compare,
+//!                           └> Heard ────┼> Fetch or Boot ──┤   Sync, Read, Commit
+//!  clock ─────────────────────> Wake ────┤ (no I/O, no std) │
+//!  storage ─┬─> Written, Synced, ... ────┤                  ├─> Recover (beside the rest)
+//!           └─> Recovered ───────────────┘                  └─> Event
 //! ```
 //!
-//! * [`Fetch`] acquires one object of one channel.
+//! * [`Fetch`] acquires one object. With an announce session it knows length, layout and digest, and
+//!   repair symbols count as much as slices; without, slices are all there is. A file of a FLUTE
+//!   session is described by that session.
 //! * [`Boot`] is the boot procedure: control object, splash, boot image.
+//! * [`GroupDecoder`] turns the datagrams of a group into inputs.
 //! * [`drive()`] carries a session's storage outputs out on a [`Storage`] and answers it;
-//!   [`drive_all()`] does so for datagrams that arrived together, and writes them together.
+//!   [`drive_all()`] does so for datagrams that arrived together, and writes them together. A
+//!   storage recovers blocks with a [`Recoverer`].
 //! * [`Census`] lists what a channel carries.
 //! * Module `io` (feature `io`, on by default) is the shell: sockets, files, the program. A boot loader
 //!   leaves it out and drives the sessions itself, see `examples/boot_loader.rs`.
+//!
+//! Where several groups are joined, their datagrams are to be handed in in the order in which they
+//! arrived: that the companion changes behind the channel tells revisions apart.
 
 #![cfg_attr(not(feature = "io"), no_std)]
 

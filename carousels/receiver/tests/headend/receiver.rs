@@ -6,7 +6,7 @@ use std::ops::Range;
 use stbcast_object::{Group, Micros};
 use stbcast_receiver::{
     Area, Event, Fetch, FetchOptions, GroupDecoder, Input, MemoryStorage, Output, OutsideArea,
-    Recovered, Recovery, RecoveryOutcome, Role, Storage, Target, drive,
+    Recovered, Recovery, RecoveryOutcome, Role, Session, Storage, Target, drive,
 };
 
 use super::{Sent, announce, channel, name};
@@ -76,9 +76,9 @@ impl Storage for Steady {
     }
 }
 
-/// A box that fetches one object.
-pub struct Stb {
-    pub fetch: Fetch<Range<usize>>,
+/// A box with a session: a fetch, unless said otherwise.
+pub struct Stb<S = Fetch<Range<usize>>> {
+    pub fetch: S,
     pub storage: Steady,
     pub groups: Vec<GroupDecoder>,
     pub events: Vec<Event>,
@@ -96,8 +96,25 @@ impl Stb {
     }
 
     pub fn fetching(target: Target, options: FetchOptions) -> Self {
+        Self::running(Fetch::new(target, options))
+    }
+
+    #[track_caller]
+    pub fn assert_object(&self, bytes: &[u8]) {
+        assert!(self.is_over(), "not over: {:?}", self.fetch.progress());
+        assert!(self.object() == Some(bytes), "not the object: {:?}", self.events);
+    }
+
+    pub fn rejected(&self, label: &str) -> u64 {
+        let stats = self.fetch.stats();
+        stats.rejected().find(|(one, _)| *one == label).map_or(0, |(_, count)| count)
+    }
+}
+
+impl<S: Session<Range<usize>>> Stb<S> {
+    pub fn running(session: S) -> Self {
         let mut stb = Self {
-            fetch: Fetch::new(target, options),
+            fetch: session,
             storage: Steady::default(),
             groups: Vec::new(),
             events: Vec::new(),
@@ -167,16 +184,5 @@ impl Stb {
 
     pub fn object(&self) -> Option<&[u8]> {
         self.storage.memory.committed(Role::Object).map(|committed| committed.bytes.as_slice())
-    }
-
-    #[track_caller]
-    pub fn assert_object(&self, bytes: &[u8]) {
-        assert!(self.is_over(), "not over: {:?}", self.fetch.progress());
-        assert!(self.object() == Some(bytes), "not the object: {:?}", self.events);
-    }
-
-    pub fn rejected(&self, label: &str) -> u64 {
-        let stats = self.fetch.stats();
-        stats.rejected().find(|(one, _)| *one == label).map_or(0, |(_, count)| count)
     }
 }

@@ -1,0 +1,142 @@
+//! What a described fetch keeps in memory, counted without a byte of payload.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends there"
+)]
+
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+
+use stbcast_fec::{Choice, Geometry, RS16_TABLES_BYTES, Scheme};
+use stbcast_flute::Symbol;
+use stbcast_flute::fdt::Companion;
+use stbcast_infocast::{Name, ObjectType, Precoding, Verdict};
+use stbcast_object::{Group, Micros};
+use stbcast_receiver::{
+    Announcement, Arrival, Fetch, FetchOptions, Input, Output, Recovered, RecoveryOutcome,
+    Revision, Slice, SymbolArrival, Target, Trailer, limits,
+};
+
+const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+const SLICE: u16 = 1_400;
+
+fn group(last: u8) -> Group {
+    Group::new([239, 255, 2, last].into(), 22222).unwrap()
+}
+
+fn announcement(geometry: Geometry) -> Input<'static, ()> {
+    let announcement = Box::new(Announcement {
+        toi: 7,
+        length: Some(geometry.length()),
+        sha256: Some([0; 32]),
+        slice_bytes: NonZeroU16::new(SLICE),
+        symbol_bytes: NonZeroU16::new(SLICE),
+        geometry: Some(geometry),
+        companion: Some(Companion { group: group(12), tsi: 1 }),
+        kind: None,
+        alternate: None,
+    });
+    Input::Announced { group: group(3), bytes: 900, announcement }
+}
+
+fn slice(geometry: &Geometry, index: u32) -> Input<'static, ()> {
+    let range = geometry.bytes(index);
+    let revision = Revision {
+        object_type: ObjectType(5),
+        precoding: Precoding(1),
+        total: geometry.symbols(),
+        dynamic_info: 0,
+    };
+    Input::Arrival(Arrival {
+        from: FROM,
+        datagram_bytes: 1_444,
+        name: Name::new("image").unwrap(),
+        slice: Slice {
+            revision,
+            index,
+            length: (range.end - range.start) as u32,
+            fingerprint: index,
+            trailer: Trailer::new(),
+            verdict: Verdict::Unverified,
+        },
+        payload: (),
+    })
+}
+
+fn repair(geometry: &Geometry, counter: u64) -> Input<'static, ()> {
+    let id = geometry.repair_at(counter);
+    Input::Symbol(SymbolArrival {
+        from: FROM,
+        group: group(12),
+        datagram_bytes: 1_472,
+        toi: 7,
+        geometry: Some(*geometry),
+        symbol: Symbol::Repair { block: id.block, index: id.index },
+        length: geometry.repair_bytes() as u32,
+        payload: (),
+        of_location: true,
+    })
+}
+
+/// Hands an input in and answers what it leads to; the bytes the decoder may use, once it is asked
+/// to work, and whether the object is whole.
+fn step(fetch: &mut Fetch<()>, input: Input<'_, ()>, decoder_bytes: &mut usize) -> bool {
+    let mut next = fetch.handle(Micros::ZERO, input).next();
+    while let Some(output) = next {
+        let answer = match output {
+            Output::Write { .. } => Input::Written { ok: true },
+            Output::Recover(recovery) => {
+                *decoder_bytes = recovery.memory_bytes;
+                let outcome = RecoveryOutcome::Done;
+                Input::Recovered(Recovered { id: recovery.id, outcome })
+            }
+            Output::Sync { .. } => return true,
+            _ => {
+                next = fetch.outputs().next();
+                continue;
+            }
+        };
+        next = fetch.handle(Micros::ZERO, answer).next();
+    }
+    false
+}
+
+#[test]
+fn an_object_of_a_gibibyte_stays_within_the_default_memory() {
+    for (choice, loss) in [(Choice::Auto, 10), (Choice::Rs16Small, 15), (Choice::Rs8, 10)] {
+        let geometry = Geometry::plan(choice, 1 << 30, SLICE, 1_428).unwrap();
+        let mut decoder_bytes = 0;
+        let mut whole = false;
+        let used = allocation_counter::measure(|| {
+            let options = FetchOptions { announce: Some(group(3)), ..FetchOptions::default() };
+            let target = Target::infocast(group(11), Name::new("image").unwrap());
+            let mut fetch = Fetch::new(target, options);
+            step(&mut fetch, Input::Wake, &mut decoder_bytes);
+            step(&mut fetch, announcement(geometry), &mut decoder_bytes);
+            let (mut coins, mut counter) = (1u64, 1_000_000);
+            for index in 0..3 * geometry.symbols() {
+                coins = coins.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
+                if index % 5 == 0 {
+                    counter += 1;
+                    whole |= step(&mut fetch, repair(&geometry, counter), &mut decoder_bytes);
+                }
+                if (coins >> 33) % 100 >= loss {
+                    let index = index % geometry.symbols();
+                    whole |= step(&mut fetch, slice(&geometry, index), &mut decoder_bytes);
+                }
+                if whole {
+                    break;
+                }
+            }
+        });
+        assert!(whole, "{choice}");
+        let tables = if geometry.scheme() == Scheme::Rs16 { RS16_TABLES_BYTES } else { 0 };
+        let all = used.bytes_max as usize + tables + decoder_bytes + limits::RECEIVE_MEMORY_BYTES;
+        assert!(decoder_bytes >= 2 << 20, "{choice}: {decoder_bytes}");
+        assert!(all <= limits::MEMORY_BYTES, "{choice}: {all}, of that {}", used.bytes_max);
+    }
+}
