@@ -73,6 +73,12 @@ impl Assembly {
         self.blocks.all_done() && self.running.is_none()
     }
 
+    /// Whether nothing more is wanted: each block is done or has what it is recovered from, and
+    /// nothing is doubted.
+    pub(super) fn has_enough(&self) -> bool {
+        self.audit.is_none() && self.rank() == self.layout.symbols() && self.blocks.none_open()
+    }
+
     /// Takes note of a slice that arrived.
     pub(super) fn slice(&mut self, slice: u32) -> Fit {
         let mut fit = Fit::Known;

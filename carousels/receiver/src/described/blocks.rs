@@ -62,6 +62,10 @@ impl Blocks {
         self.done as usize == self.blocks.len()
     }
 
+    pub(super) fn none_open(&self) -> bool {
+        self.blocks.iter().all(|block| block.state != State::Open)
+    }
+
     pub(super) fn state(&self, block: u32) -> Option<State> {
         self.blocks.get(block as usize).map(|block| block.state)
     }

@@ -75,6 +75,20 @@ impl<P: Clone> Described<P> {
         }
     }
 
+    /// Leaves the groups once every block has enough: what recovers them needs nothing more of what
+    /// is sent, and no silence there can end the fetch. Joins them again where that was wrong.
+    pub(super) fn leave_when_enough(&mut self, now: Micros) {
+        let Some((_, assembly)) = &self.current else { return };
+        if !matches!(self.state, State::Receiving) || !self.comparing.is_empty() {
+            return;
+        }
+        match (assembly.has_enough(), self.has_joined()) {
+            (true, true) => self.leave_all(),
+            (false, false) => self.join_all(now),
+            _ => {}
+        }
+    }
+
     fn length(&self) -> u64 {
         self.current.as_ref().map_or(0, |(_, assembly)| assembly.layout.length())
     }

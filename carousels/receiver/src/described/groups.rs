@@ -44,6 +44,10 @@ impl<P: Clone> Described<P> {
         }
     }
 
+    pub(super) fn has_joined(&self) -> bool {
+        !self.groups.joined.is_empty()
+    }
+
     pub(super) fn leave_all(&mut self) {
         for group in core::mem::take(&mut self.groups.joined) {
             self.queue.push_back(Output::Leave { group });

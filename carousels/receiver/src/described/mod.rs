@@ -161,6 +161,7 @@ impl<P: Clone> Described<P> {
             Input::Committed { ok } => self.on_committed(ok),
         }
         self.recover_next();
+        self.leave_when_enough(now);
         self.finish_when_whole();
         self.sync_when_stored();
     }
@@ -183,7 +184,7 @@ impl<P: Clone> Described<P> {
                     (Some(absent), Carrier::Session) => absent.min(silent),
                 })
             }
-            State::Receiving => {
+            State::Receiving if self.has_joined() => {
                 let silent = self.last_alive.after(self.options.timeout);
                 Some(silent.min(self.last_wanted.after(self.absent_span())))
             }
@@ -248,7 +249,7 @@ impl<P: Clone> Described<P> {
                 self.attempt = 1;
             }
             State::Asking if self.wake_at().is_some_and(|at| now >= at) => self.on_no_answer(now),
-            State::Receiving => self.on_silence(now),
+            State::Receiving if self.has_joined() => self.on_silence(now),
             _ => {}
         }
     }

@@ -163,7 +163,7 @@ pub struct Weather {
     pub seed: u64,
     /// Datagrams sent at a time.
     pub burst: u32,
-    /// Every so many-th slice is lost, too, until [`Headend::release`].
+    /// Every so many-th slice is lost, too, until [`Headend::release`] or a new revision.
     pub held_back: Option<u64>,
 }
 
@@ -395,6 +395,7 @@ impl LineUp {
             assert!(companion.is_some() && first_store > 0);
             (self.channel, self.then, self.stores) = (channel, companion, stores);
             self.companion = None;
+            self.weather.held_back = None;
         }
     }
 }
