@@ -221,3 +221,6 @@ impl Assembly {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
