@@ -1,14 +1,19 @@
 //! How objects are described in an FDT: where they are, which revision, how they are coded.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 use stbcast_flute::fdt::{Companion, File, Kind, LocationError, toi_candidates};
 use stbcast_flute::{DEFAULT_TSI, Fti};
 use stbcast_infocast::ObjectType;
+use stbcast_object::Micros;
 
 use crate::contents::Contents;
 use crate::lineup::{Channel, LineUp, Object, ObjectId, Protocol, Source};
 use crate::spool::Digest;
+
+/// Boxes know a description for at most a day after the last one (PROTOCOL.md, 2.5).
+const REMEMBERED: Micros = Micros::from_secs(86_400);
 
 /// What is known of an object when it is described.
 #[derive(Clone, Copy, Debug)]
@@ -76,18 +81,138 @@ fn kind(line_up: &LineUp, contents: &Contents, id: ObjectId, object: &Object) ->
     role.min().unwrap_or("object")
 }
 
-/// Numbers for objects, each once in a line-up. A new revision has a new one.
-#[derive(Debug, Default)]
-pub(crate) struct Numbers(HashSet<u32>);
+/// What a number stands for. Boxes refuse a description that contradicts one they know, so what is
+/// cut or coded in another way has another number, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Revision {
+    /// Where it is.
+    pub(crate) url: String,
+    /// Its digest; that of its URL where the bytes are made at send time.
+    pub(crate) digest: Digest,
+    /// Bytes of a slice.
+    pub(crate) slice_bytes: NonZeroU16,
+    /// How it is coded, where it is.
+    pub(crate) fti: Option<Fti>,
+}
+
+impl Revision {
+    /// Whether a box that knows one would take the description of the other as the same object.
+    fn is_same_as(&self, other: &Self) -> bool {
+        let codes = self.fti.zip(other.fti).is_none_or(|(one, other)| one == other);
+        let places = (&self.url, self.digest, self.slice_bytes);
+        codes && places == (&other.url, other.digest, other.slice_bytes)
+    }
+}
+
+/// Numbers for objects: each stands for one revision, also across changes of the line-up, because
+/// boxes know descriptions for a while after the last one.
+#[derive(Clone, Debug, Default)]
+pub struct Numbers(BTreeMap<u32, Numbered>);
+
+#[derive(Clone, Debug)]
+struct Numbered {
+    revision: Revision,
+    /// When it was last part of a line-up, since the Unix epoch; `NEVER` where it still is.
+    until: Micros,
+}
 
 impl Numbers {
-    /// The number of an object with this digest; of its URL where its bytes are made at send time.
-    pub(crate) fn of(&mut self, digest: Digest) -> u32 {
-        let free = toi_candidates(&digest.bytes()).find(|toi| !self.0.contains(toi));
-        // All eight words taken: eight objects of the same bytes came before.
-        let last = || (1..=u32::MAX).find(|toi| !self.0.contains(toi));
-        let toi = free.or_else(last).unwrap_or(1);
-        self.0.insert(toi);
+    /// Another line-up begins at `wall`, the time since the Unix epoch. What left the last one is
+    /// remembered for as long as boxes may.
+    pub(crate) fn begin(&mut self, wall: Micros) {
+        for one in self.0.values_mut() {
+            one.until = one.until.min(wall);
+        }
+        self.0.retain(|_, one| wall.since(one.until) <= REMEMBERED);
+    }
+
+    /// The number of a revision.
+    pub(crate) fn of(&mut self, mut revision: Revision) -> u32 {
+        // One whose URL stands twice in a line-up has two numbers all the same.
+        let left = self.0.iter().filter(|(_, one)| one.until != Micros::NEVER);
+        let mut left = left.filter(|(_, one)| one.revision.is_same_as(&revision));
+        let known = left.next();
+        let toi = known.map(|(toi, _)| *toi);
+        let toi = toi.unwrap_or_else(|| self.free(revision.digest));
+        let old = self.0.remove(&toi);
+        // Boxes still know the code of one that has none any more.
+        revision.fti = revision.fti.or(old.and_then(|old| old.revision.fti));
+        self.0.insert(toi, Numbered { revision, until: Micros::NEVER });
         toi
+    }
+
+    fn free(&self, digest: Digest) -> u32 {
+        let is_free = |toi: &u32| !self.0.contains_key(toi);
+        // All eight words taken: eight objects of the same bytes came before.
+        toi_candidates(&digest.bytes()).chain(1..=u32::MAX).find(is_free).unwrap_or(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stbcast_flute::Scheme;
+
+    fn revision(url: &str, bytes: &[u8]) -> Revision {
+        let slice_bytes = NonZeroU16::new(1_000).unwrap();
+        Revision { url: url.to_owned(), digest: Digest::of(bytes), slice_bytes, fti: None }
+    }
+
+    fn coded(block_symbols: u32) -> Revision {
+        let fti = Fti::new(Scheme::NoCode { block_symbols }, 5_000, 1_000).unwrap();
+        Revision { fti: Some(fti), ..revision("a", b"x") }
+    }
+
+    #[test]
+    fn equal_bytes_have_a_number_for_each_place_and_keep_it_when_one_leaves() {
+        let mut numbers = Numbers::default();
+        let first = numbers.of(revision("a", b"x"));
+        let second = numbers.of(revision("b", b"x"));
+        let words: Vec<_> = toi_candidates(&Digest::of(b"x").bytes()).take(2).collect();
+        assert_eq!([first, second], words[..]);
+        numbers.begin(Micros::from_secs(100));
+        assert_eq!(numbers.of(revision("b", b"x")), second);
+        assert_ne!(numbers.of(revision("c", b"x")), first, "boxes still know it as another one");
+    }
+
+    #[test]
+    fn a_revision_that_comes_back_has_its_old_number_and_one_long_gone_is_forgotten() {
+        let mut numbers = Numbers::default();
+        let first = numbers.of(revision("a", b"x"));
+        for day in 1..=3 {
+            // On air all the time.
+            numbers.begin(Micros::from_secs(day * 86_400 * 2));
+            assert_eq!(numbers.of(revision("a", b"x")), first);
+        }
+        numbers.begin(Micros::from_secs(600_000));
+        numbers.of(revision("a", b"y"));
+        numbers.begin(Micros::from_secs(600_100));
+        assert_eq!(numbers.of(revision("a", b"x")), first);
+        numbers.begin(Micros::from_secs(600_200));
+        numbers.begin(Micros::from_secs(800_000));
+        assert!(numbers.0.is_empty());
+    }
+
+    #[test]
+    fn another_code_is_another_object_and_none_is_the_same() {
+        let mut numbers = Numbers::default();
+        let mut next = |revision| {
+            numbers.begin(Micros::from_secs(1));
+            numbers.of(revision)
+        };
+        let plain = next(revision("a", b"x"));
+        assert_eq!(next(coded(10)), plain, "boxes learn the code");
+        assert_eq!(next(revision("a", b"x")), plain, "and know it afterwards");
+        let other = next(coded(20));
+        assert_ne!(other, plain);
+        assert_eq!(next(coded(10)), plain);
+        assert_eq!(next(coded(20)), other);
+    }
+
+    #[test]
+    fn no_number_stands_twice_in_a_line_up() {
+        let mut numbers = Numbers::default();
+        let first = numbers.of(revision("a", b"x"));
+        assert_ne!(numbers.of(revision("a", b"x")), first);
     }
 }

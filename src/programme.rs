@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use stbcast_flute::Fti;
 use stbcast_flute::fdt::File;
 use stbcast_infocast::Entry;
 use stbcast_object::Micros;
 
-use crate::announced::{Facts, Numbers, describe, source_url};
+use crate::announced::{self, Facts, Numbers, describe, source_url};
 use crate::carousel::Carousel;
 use crate::clock;
 use crate::companion::{self, CompanionPlan};
@@ -107,9 +108,15 @@ pub struct Programme {
 
 /// Copies every source into the spool, computes repair symbols and makes the programme.
 ///
+/// `numbers` are those that objects had until now.
+///
 /// # Errors
-/// Findings when something cannot be sent; nothing has changed on air then.
-pub fn load(line_up: &LineUp, spool: &mut Spool) -> Result<Programme, Vec<Finding>> {
+/// Findings when something cannot be sent; nothing has changed on air then, nor in `numbers`.
+pub fn load(
+    line_up: &LineUp,
+    spool: &mut Spool,
+    numbers: &mut Numbers,
+) -> Result<Programme, Vec<Finding>> {
     let mut findings = Vec::new();
     let contents = Contents::survey(line_up, &mut findings);
     findings.retain(Finding::is_error);
@@ -117,15 +124,15 @@ pub fn load(line_up: &LineUp, spool: &mut Spool) -> Result<Programme, Vec<Findin
         return Err(findings);
     }
     let revisions = spool_sources(line_up, spool)?;
-    let wall = clock::wall();
-    let mut loader =
-        Loader { line_up, contents: &contents, spool, wall, revisions, numbers: HashMap::new() };
-    loader.number();
+    let (wall, mut next) = (clock::wall(), numbers.clone());
+    next.begin(wall);
+    let mut loader = Loader { line_up, contents: &contents, spool, wall, revisions, numbers: next };
     let refused = |message| vec![Finding::error(message)];
     let places = 0..line_up.channels.len();
     let channels: Result<Vec<_>, _> = places.map(|place| loader.channel(place)).collect();
     let channels = channels.map_err(refused)?;
     let announce = flute::announce(line_up, &channels, wall).map_err(refused)?;
+    *numbers = loader.numbers;
     Ok(Programme { channels, announce })
 }
 
@@ -154,7 +161,7 @@ struct Loader<'a> {
     spool: &'a mut Spool,
     wall: Micros,
     revisions: HashMap<ObjectId, Revision>,
-    numbers: HashMap<ObjectId, u32>,
+    numbers: Numbers,
 }
 
 impl Loader<'_> {
@@ -167,16 +174,6 @@ impl Loader<'_> {
         match self.revisions.get(&id) {
             Some(revision) => Payload::Mapped(revision.clone()),
             None => text().map_or(Payload::None, |text| Payload::Text(text.into_bytes().into())),
-        }
-    }
-
-    /// Gives every object its TOI.
-    fn number(&mut self) {
-        let mut numbers = Numbers::default();
-        for (channel, object, id) in objects(self.line_up) {
-            let digest = self.payload(id, object).digest();
-            let url = || Digest::of(source_url(channel, object).as_bytes());
-            self.numbers.insert(id, numbers.of(digest.unwrap_or_else(url)));
         }
     }
 
@@ -207,7 +204,7 @@ impl Loader<'_> {
         }
         let plan = companion::plan(self.line_up, self.contents, place)?;
         let repaired = self.repaired(&payloads, plan.as_ref())?;
-        let files = self.files(place, &payloads, &repaired)?;
+        let files = self.files(place, &payloads, &repaired);
         let bit_rate_bps = plan.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
         // The carousel does not change with its repair symbols.
         let own = Channel { bit_rate_bps, repair: None, ..channel.clone() };
@@ -246,23 +243,27 @@ impl Loader<'_> {
 
     /// The description of each object; none where its name cannot stand in a URL.
     fn files(
-        &self,
+        &mut self,
         place: usize,
         payloads: &[Payload],
         repaired: &[Option<RepairSymbols>],
-    ) -> Result<Vec<Option<File>>, String> {
+    ) -> Vec<Option<File>> {
         let file = |(object, (payload, symbols)): (usize, (&Payload, &Option<RepairSymbols>))| {
             let id = ObjectId { channel: place, object };
-            let fti = symbols.as_ref().map(|it| stbcast_flute::Fti::of_geometry(it.geometry));
-            let facts = self.facts(id, payload, fti);
+            let fti = symbols.as_ref().map(|it| Fti::of_geometry(it.geometry));
+            let facts = self.facts(id, payload, fti)?;
             describe(self.line_up, self.contents, id, facts).ok().flatten()
         };
-        Ok(payloads.iter().zip(repaired).enumerate().map(file).collect())
+        payloads.iter().zip(repaired).enumerate().map(file).collect()
     }
 
-    fn facts(&self, id: ObjectId, payload: &Payload, fti: Option<stbcast_flute::Fti>) -> Facts {
-        let toi = self.numbers.get(&id).copied().unwrap_or(1);
-        let (digest, length) = (payload.digest(), payload.bytes().len() as u64);
-        Facts { toi, digest, length, fti }
+    /// What is known of an object, with its TOI.
+    fn facts(&mut self, id: ObjectId, payload: &Payload, fti: Option<Fti>) -> Option<Facts> {
+        let (channel, object) = self.line_up.object(id)?;
+        let (url, slice_bytes) = (source_url(channel, object), channel.slice_bytes);
+        let (own, length) = (payload.digest(), payload.bytes().len() as u64);
+        let digest = own.unwrap_or_else(|| Digest::of(url.as_bytes()));
+        let toi = self.numbers.of(announced::Revision { url, digest, slice_bytes, fti });
+        Some(Facts { toi, digest: own, length, fti })
     }
 }

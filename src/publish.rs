@@ -223,11 +223,19 @@ impl Publisher {
     }
 
     fn on_air(&mut self, channel: &str, generation: u64) -> Result<(), TransmitError> {
+        if let Some(announcer) = self.announcer.as_mut().filter(|_| self.told.contains_key(channel))
+        {
+            announcer.note_on_air(channel);
+        }
         if generation != self.generation {
             return Ok(());
         }
+        self.waiting.remove(channel);
         if let (Some(announcer), Some(programme)) = (&mut self.announcer, self.told.get(channel)) {
-            announcer.note_on_air(channel);
+            if channel == ANNOUNCE_NAME {
+                // It begins with nothing to say.
+                announcer.say_again();
+            }
             // One that changed its interface may not have been announced before.
             if programme.carousel.has_cycles() {
                 announcer.describe(channel, &programme.files);
@@ -238,7 +246,7 @@ impl Publisher {
             self.drivers.put(launch)?;
         }
         self.flush();
-        self.done(channel, generation)
+        self.next_stage()
     }
 
     fn done(&mut self, channel: &str, generation: u64) -> Result<(), TransmitError> {
@@ -249,8 +257,12 @@ impl Publisher {
         Ok(())
     }
 
-    /// Tells the announce session what it describes, where that changed.
+    /// Tells the announce session what it describes, where that changed. One that is about to be
+    /// replaced, or is not on air yet, is told when it is.
     fn flush(&mut self) {
+        if self.waiting.contains(ANNOUNCE_NAME) {
+            return;
+        }
         if let Some(files) = self.announcer.as_mut().and_then(Announcer::changed) {
             self.drivers.describe(ANNOUNCE_NAME, files);
         }

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::announced::Numbers;
 use crate::lineup::{self, Finding, LineUp};
 use crate::onair::{Drivers, Report};
 use crate::programme::{self, ChannelProgramme, Programme};
@@ -108,7 +109,7 @@ struct Signals {
 struct Headend {
     options: ServeOptions,
     /// Away while a line-up is being loaded.
-    spool: Option<Spool>,
+    house: Option<House>,
     loading: Option<JoinHandle<Loaded>>,
     /// Whether the file is to be read once more, because it changed while it was loaded.
     again: bool,
@@ -117,8 +118,14 @@ struct Headend {
     settled: u64,
 }
 
-/// The spool back, and what became of the line-up.
-type Loaded = (Spool, Result<Programme, ServeError>);
+/// What a line-up is loaded with, and what outlives it.
+struct House {
+    spool: Spool,
+    numbers: Numbers,
+}
+
+/// The house back, and what became of the line-up.
+type Loaded = (House, Result<Programme, ServeError>);
 
 /// Waits for a load; for ever, while there is none.
 async fn loaded(loading: &mut Option<JoinHandle<Loaded>>) -> Result<Loaded, JoinError> {
@@ -148,8 +155,9 @@ impl Headend {
         let (told, reports) = unbounded_channel();
         let path = options.transmit.unwrap_or_else(TransmitPath::probe);
         let publisher = Publisher::new(Drivers::new(told), path);
-        let (spool, loading, again) = (Some(spool), None, false);
-        let mut headend = Self { options, spool, loading, again, publisher, reports, settled: 0 };
+        let house = Some(House { spool, numbers: Numbers::default() });
+        let (loading, again, settled) = (None, false, 0);
+        let mut headend = Self { options, house, loading, again, publisher, reports, settled };
         headend.load();
         Ok(headend)
     }
@@ -186,25 +194,25 @@ impl Headend {
 
     /// Reads the file and copies its sources beside the control thread, which stays responsive.
     fn load(&mut self) {
-        let Some(mut spool) = self.spool.take() else {
+        let Some(mut house) = self.house.take() else {
             self.again = true;
             return;
         };
         let options = self.options.clone();
         self.loading = Some(tokio::task::spawn_blocking(move || {
-            let programme = load(&options, &mut spool);
-            (spool, programme)
+            let programme = load(&options, &mut house);
+            (house, programme)
         }));
     }
 
     /// The first line-up must go on air. A later one that is bad is refused with the reason, and
     /// the old one stays on air.
     fn on_loaded(&mut self, loaded: Result<Loaded, JoinError>) -> Result<(), ServeError> {
-        let (spool, programme) = loaded.map_err(|error| ServeError::Other(error.to_string()))?;
-        if let Ok(bytes) = spool.used_bytes() {
+        let (house, programme) = loaded.map_err(|error| ServeError::Other(error.to_string()))?;
+        if let Ok(bytes) = house.spool.used_bytes() {
             telemetry::store_bytes(bytes);
         }
-        self.spool = Some(spool);
+        self.house = Some(house);
         let published = programme.and_then(|programme| self.publish(programme));
         if let Err(error) = published {
             if self.publisher.generation() == 0 {
@@ -262,10 +270,10 @@ impl Headend {
     }
 }
 
-fn load(options: &ServeOptions, spool: &mut Spool) -> Result<Programme, ServeError> {
+fn load(options: &ServeOptions, house: &mut House) -> Result<Programme, ServeError> {
     let line_up = read(options)?;
     let path = &options.line_up;
-    programme::load(&line_up, spool)
+    programme::load(&line_up, &mut house.spool, &mut house.numbers)
         .map_err(|findings| ServeError::Refused { path: path.clone(), findings })
 }
 

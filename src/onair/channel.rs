@@ -7,7 +7,7 @@ use arrayvec::ArrayVec;
 use stbcast_flute::fdt::File;
 use stbcast_object::Micros;
 
-use super::{ASK_AGAIN, Launch};
+use super::{ASK_AGAIN, Launch, SLEEP_MAX};
 use crate::carousel::{Carousel, Outgoing, Step};
 use crate::clock;
 use crate::pacer::{Pace, Pacer};
@@ -21,6 +21,14 @@ const RETRY: Micros = Micros(500);
 /// A replacement that is held is told of this long before the cycle ends: long enough to announce
 /// it, and short enough that boxes do not wait for it.
 const ENDING: Micros = Micros::from_secs(3);
+
+/// A longer cycle ends with its replacement, once that is told of: boxes that heard of the new
+/// revision would wait for another whole cycle of the old one.
+const SHORT_CYCLE: Micros = Micros::from_secs(2);
+
+/// So long at most nothing is sent behind a cycle until the replacement is released: longer than a
+/// revision is announced before its first slice.
+const HOLD_MAX: Micros = Micros::from_secs(2);
 
 /// Datagrams on their way to the socket; one buffer serves all channels of a thread.
 pub(super) type Batch = ArrayVec<Outgoing, BATCH_MAX>;
@@ -59,6 +67,8 @@ pub(super) struct OnAir {
     replacement: Option<Launch>,
     /// Whether it was told that the cycle ends behind which a held replacement comes.
     told_ending: bool,
+    /// Where the cycle has ended that a held replacement waited for: until when it is waited for.
+    hold_until: Option<Micros>,
     /// UDP payload of the largest datagram in bytes, and time of a cycle.
     datagram_bytes_max: usize,
     cycle_span: Micros,
@@ -110,6 +120,7 @@ impl OnAir {
             datagram_bytes_max: payload_bytes_max(&programme),
             cycle_span: cycle_span(&programme),
             told_ending: false,
+            hold_until: None,
             programme,
             wire,
             metrics,
@@ -140,7 +151,7 @@ impl OnAir {
 
     pub(super) fn replace_by(&mut self, launch: Launch) {
         (self.replacement, self.told_ending) = (Some(launch), false);
-        self.retiring = None;
+        (self.retiring, self.hold_until) = (None, None);
     }
 
     /// The replacement of this generation need not wait any longer than to the end of the cycle.
@@ -154,7 +165,9 @@ impl OnAir {
     pub(super) fn ending(&mut self, now: Micros) -> Option<u64> {
         let launch = self.replacement.as_ref().filter(|it| it.held && !self.told_ending)?;
         let end = self.cycle_began.after(self.cycle_span);
-        if now.after(ENDING) < end && self.programme.carousel.has_cycles() {
+        // A cycle without objects that are not due yet is shorter than its span.
+        let is_far = now.after(ENDING) < end && self.hold_until.is_none();
+        if is_far && self.programme.carousel.has_cycles() {
             return None;
         }
         self.told_ending = true;
@@ -190,11 +203,14 @@ impl OnAir {
     /// Sends what may be sent at `now`.
     pub(super) fn turn(&mut self, now: Micros, batch: &mut Batch) -> Turn {
         let is_whole = self.refused.is_empty() && self.pending.is_none();
-        if is_whole
-            && self.programme.carousel.between_cycles()
-            && let Some(changed) = self.change(now)
-        {
-            return changed;
+        if is_whole && self.programme.carousel.between_cycles() {
+            if let Some(changed) = self.change(now) {
+                return changed;
+            }
+            if let Some(until) = self.hold(now) {
+                self.pacer.idle_until(until);
+                return Turn::Wait(until);
+            }
         }
         if self.pacer.may_send(now) {
             self.metrics.lag(self.pacer.lag(now));
@@ -225,6 +241,16 @@ impl OnAir {
         }
         let launch = self.replacement.take_if(|launch| !launch.held)?;
         Some(self.replace(launch, now))
+    }
+
+    /// Between two cycles: until when to wait for the release of a held replacement.
+    fn hold(&mut self, now: Micros) -> Option<Micros> {
+        let held = self.replacement.as_ref().is_some_and(|launch| launch.held);
+        if !held || self.cycles == 0 || self.cycle_span < SHORT_CYCLE {
+            return None;
+        }
+        let until = *self.hold_until.get_or_insert_with(|| now.after(HOLD_MAX));
+        (now < until).then(|| until.min(now.after(SLEEP_MAX)))
     }
 
     /// What the channel sent, for others to drop.
@@ -268,6 +294,7 @@ impl OnAir {
         let Launch { mut programme, wire, generation, .. } = launch;
         programme.carousel.begin(Some(&self.programme.carousel), clock::wall());
         (self.refused, self.pending, self.wire) = (VecDeque::new(), None, wire);
+        (self.cycle_began, self.hold_until) = (now, None);
         let spent = Box::new(std::mem::replace(&mut self.programme, programme));
         self.set_pace(now);
         Turn::Replaced { generation, spent }

@@ -368,13 +368,13 @@ fn a_held_replacement_is_told_of_near_the_end_of_the_cycle_and_comes_when_it_is_
     bench.run(Micros::from_millis(9_000), |_| Micros::ZERO);
     assert_eq!(bench.told(), ["ending 2"], "told once, less than three seconds before");
     taken(&record);
-    bench.run(Micros::from_secs(13), |_| Micros::ZERO);
+    bench.run(Micros::from_secs(15), |_| Micros::ZERO);
     assert!(bench.told().is_empty(), "replaced although nobody released it");
     assert!(taken(&record).iter().any(|(_, number)| *number == 1), "the old one goes on");
     bench.tell(Command::Release { channel: "a".to_owned(), generation: 1 });
     bench.tell(Command::Release { channel: "a".to_owned(), generation: 2 });
     assert!(bench.told().is_empty(), "in the middle of a cycle");
-    bench.run(Micros::from_secs(25), |_| Micros::ZERO);
+    bench.run(Micros::from_secs(27), |_| Micros::ZERO);
     assert_eq!(bench.told(), ["on air 2"]);
 }
 
@@ -384,5 +384,40 @@ fn a_short_cycle_tells_of_its_held_replacement_at_once() {
     bench.put(programme("a", 10_000_000, 100), 0);
     bench.tell(held(programme("a", 10_000_000, 50), 2));
     bench.run(Micros::from_millis(10), |_| Micros::ZERO);
+    assert_eq!(bench.told(), ["on air 1", "ending 2"]);
+}
+
+#[test]
+fn a_cycle_that_ends_while_a_replacement_is_announced_is_the_last_one() {
+    // A cycle of 11.8 s, which ends in the middle of the announcement.
+    let mut bench = Bench::new();
+    let record = bench.put(programme("a", 1_000_000, 1_000), 0);
+    bench.run(Micros::from_millis(11_300), |_| Micros::ZERO);
+    bench.tell(held(programme("a", 1_000_000, 500), 2));
+    bench.run(Micros::from_millis(12_500), |_| Micros::ZERO);
+    assert_eq!(bench.told(), ["on air 1", "ending 2"]);
+    assert_eq!(taken(&record).last().unwrap().1, 1_000, "boxes would wait for another whole cycle");
+    bench.tell(Command::Release { channel: "a".to_owned(), generation: 2 });
+    bench.run(Micros::from_millis(12_600), |_| Micros::ZERO);
+    assert_eq!(bench.told(), ["on air 2"]);
+}
+
+#[test]
+fn a_held_replacement_comes_also_where_cycles_are_shorter_than_planned() {
+    // The long object passes once an hour, so most cycles are of the short one alone.
+    let mut both = programme("a", 1_000_000, 10);
+    let crate::carousel::Carousel::Infocast(short) = &both.carousel else { panic!() };
+    let long = programme("a", 1_000_000, 2_000);
+    let crate::carousel::Carousel::Infocast(of_long) = &long.carousel else { panic!() };
+    let delayed = of_long.entries()[0].clone().with_delay(Micros::from_secs(3_600));
+    let entries = vec![short.entries()[0].clone(), delayed];
+    let carousel = Carousel::new(entries, 1_000_000, 28, Micros::from_secs(1));
+    both.carousel = crate::carousel::Carousel::Infocast(Box::new(carousel));
+    both.payloads.extend(long.payloads);
+    let mut bench = Bench::new();
+    bench.put(both, 0);
+    bench.run(Micros::from_secs(30), |_| Micros::ZERO);
+    bench.tell(held(programme("a", 1_000_000, 10), 2));
+    bench.run(Micros::from_secs(32), |_| Micros::ZERO);
     assert_eq!(bench.told(), ["on air 1", "ending 2"]);
 }

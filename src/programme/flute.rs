@@ -138,7 +138,7 @@ impl Loader<'_> {
             let refused = |error: String| format!("object `{}`: {error}", spec.name);
             let payload = payloads.get(object).cloned().unwrap_or(Payload::None);
             let (fti, symbols) = self.flute_object(channel, &payload).map_err(refused)?;
-            let facts = self.facts(id, &payload, Some(fti));
+            let Some(facts) = self.facts(id, &payload, Some(fti)) else { continue };
             let file = describe(self.line_up, self.contents, id, facts);
             let file = file.map_err(|error| refused(error.to_string()))?;
             let Some(mut file) = file else { continue };

@@ -61,6 +61,11 @@ impl Announcer {
         self.on_air.contains(channel)
     }
 
+    /// The session is another one, which has not been told of anything.
+    pub(super) fn say_again(&mut self) {
+        self.changed = !self.said.is_empty();
+    }
+
     /// All that is said, where the session has not been told of it.
     pub(super) fn changed(&mut self) -> Option<Vec<File>> {
         let all = || self.said.values().flat_map(|(files, _)| files).cloned().collect();

@@ -213,3 +213,86 @@ fn check_says_which_objects_have_no_repair_and_why() {
     let warned = String::from_utf8(output.stderr).unwrap();
     assert!(warned.contains("the line-up has no `announce`"), "{warned}");
 }
+
+/// What an announce session on `group` says of a name, once it says anything.
+fn announced(group: &str, name: &str) -> (Session, File) {
+    let socket = join(group);
+    let mut session = Session::new(None);
+    loop {
+        session_push(&mut session, &hear(&socket, 1)[0]);
+        if let Some(file) = described(&session, name).cloned() {
+            return (session, file);
+        }
+    }
+}
+
+#[test]
+fn an_announce_session_that_moves_to_another_group_says_there_what_it_said() {
+    let mut site = Site::new();
+    let before = site.announce();
+    site.channel("images", 4_000, 1_000);
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(27, 10_000));
+    let mut headend = site.serve(&[]);
+    let (_, said) = announced(&before, "/boot");
+    let after = super::harness::free_group();
+    site.replace(&before, &after);
+    site.write();
+    headend.signal(Signal::HUP);
+    headend.wait_for("line-up 2 is on air");
+    assert_eq!(announced(&after, "/boot").1, said);
+}
+
+#[test]
+fn an_object_keeps_its_number_when_another_one_of_the_same_bytes_changes() {
+    let mut site = Site::new();
+    let announce = site.announce();
+    for name in ["first", "second"] {
+        site.channel(name, 4_000, 1_000);
+        site.repair("ratio = 0.1");
+        site.object("boot", &format!("{name}.img"), "");
+        site.file(&format!("{name}.img"), &noise(28, 10_000));
+    }
+    let mut headend = site.serve(&[]);
+    let (mut session, _) = announced(&announce, "/boot");
+    let toi = |session: &Session, digest: &[u8]| {
+        use sha2::Digest as _;
+        let digest: [u8; 32] = sha2::Sha256::digest(digest).into();
+        let of = session.table().iter().filter(|(_, one)| one.file.sha256 == Some(digest));
+        of.map(|(key, _)| key.toi).collect::<Vec<_>>()
+    };
+    let before = toi(&session, &noise(28, 10_000));
+    assert_eq!(before.len(), 2);
+    let socket = join(&announce);
+    site.file("first.img", &noise(29, 10_000));
+    headend.signal(Signal::HUP);
+    headend.wait_for("line-up 2: 2 channels change, 3 stay, 0 leave");
+    headend.wait_for("line-up 2 is on air");
+    while toi(&session, &noise(29, 10_000)).is_empty() {
+        session_push(&mut session, &hear(&socket, 1)[0]);
+    }
+    assert_eq!(toi(&session, &noise(28, 10_000)), before);
+    assert_eq!(session.stats().files_refused, 0, "a description contradicts another one");
+}
+
+#[test]
+fn another_code_for_the_same_bytes_is_another_object() {
+    let mut site = Site::new();
+    let announce = site.announce();
+    site.channel("images", 4_000, 1_000);
+    site.repair("ratio = 0.1, fec = \"rs8\"");
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(30, 10_000));
+    let mut headend = site.serve(&[]);
+    let (mut session, old) = announced(&announce, "/boot");
+    let socket = join(&announce);
+    site.replace("\"rs8\"", "\"rs16\"");
+    site.write();
+    headend.signal(Signal::HUP);
+    headend.wait_for("line-up 2 is on air");
+    while described(&session, "/boot").is_some_and(|file| file.fti == old.fti) {
+        session_push(&mut session, &hear(&socket, 1)[0]);
+        assert_eq!(session.stats().files_refused, 0, "boxes refuse the new description");
+    }
+    assert_ne!(described(&session, "/boot").unwrap().toi, old.toi);
+}
