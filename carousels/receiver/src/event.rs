@@ -1,0 +1,114 @@
+//! What a session tells whoever watches.
+
+use alloc::boxed::Box;
+
+use stbcast_bootcast::Part;
+use stbcast_fec::SetupError;
+use stbcast_infocast::Check;
+
+use crate::{Announcement, BootReport, FetchError, Revision};
+
+/// Why an object is fetched as if nothing were announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlainReason {
+    /// Nothing was heard on the announce group.
+    #[error("the announce group is silent")]
+    AnnounceSilent,
+    /// The announce session does not name the object.
+    #[error("it is not announced")]
+    NotAnnounced,
+    /// Its length, digest or slice size is not announced: it is made at send time.
+    #[error("its announcement does not describe its bytes")]
+    NotDescribed,
+}
+
+/// Why repair symbols are not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoRepair {
+    /// None are sent.
+    #[error("none are sent for this object")]
+    NotSent,
+    /// The decoder does not fit the memory allowed, or is not built in.
+    #[error("{0}")]
+    Setup(SetupError),
+    /// What the session itself keeps does not fit the memory allowed.
+    #[error("{given_bytes} bytes of memory are allowed, {needed_bytes} are needed")]
+    Memory {
+        /// Bytes needed.
+        needed_bytes: usize,
+        /// Bytes allowed.
+        given_bytes: usize,
+    },
+    /// A block could not be recovered by this storage.
+    #[error("a block could not be recovered")]
+    Failed,
+}
+
+/// Something worth telling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The first slice of the object was seen.
+    Found {
+        /// What its header says.
+        revision: Revision,
+    },
+    /// A new revision replaced the one being received, of which nothing is used.
+    RevisionChanged {
+        /// What the new one's header says.
+        revision: Revision,
+        /// Slices of the old one that were held.
+        dropped: u32,
+    },
+    /// The object is announced: from here on its length, digest and layout are known.
+    Announced(Box<Announcement>),
+    /// Nothing usable is announced; the fetch goes on without.
+    Plain(PlainReason),
+    /// The announced object is fetched without repair symbols.
+    NoRepair(NoRepair),
+    /// A new revision is announced; the one being received goes on until it is on air.
+    NextRevision(Box<Announcement>),
+    /// The announced revision is on air now and replaced the one being received, of which nothing
+    /// is used.
+    RevisionBegun {
+        /// Its description.
+        announcement: Box<Announcement>,
+        /// Symbols of the old one that were held.
+        dropped: u32,
+    },
+    /// The object was whole, but not what was announced: nothing is committed, and what is held is
+    /// compared with what arrives.
+    DigestFailed {
+        /// How often that happened, from 1.
+        failures: u8,
+    },
+    /// Nothing came for the time-out; the channel is joined again.
+    AttemptFailed {
+        /// The attempt that failed, from 1.
+        attempt: u8,
+    },
+    /// The object is whole and committed.
+    Complete {
+        /// Length in bytes.
+        length: u64,
+        /// The check every slice (or the whole) passed, where one could be learned.
+        check: Option<Check>,
+        /// The announced SHA-256, which the bytes in the slot have; `None` where none was.
+        sha256: Option<[u8; 32]>,
+    },
+    /// The object could not be had.
+    Failed(FetchError),
+    /// The control object of a boot was read.
+    Control {
+        /// Whether it could be used.
+        usable: bool,
+    },
+    /// A part of a boot begins, or is not needed.
+    Part {
+        /// Which.
+        part: Part,
+        /// Whether it is downloaded; otherwise the store holds this version already.
+        download: bool,
+    },
+    /// The boot procedure is over.
+    BootDone(Box<BootReport>),
+}
