@@ -81,6 +81,25 @@ fn kind(line_up: &LineUp, contents: &Contents, id: ObjectId, object: &Object) ->
     role.min().unwrap_or("object")
 }
 
+/// The description of an object that is not spooled yet: as long as the one that it will have.
+///
+/// # Errors
+/// As [`describe`].
+pub(crate) fn expected(
+    line_up: &LineUp,
+    contents: &Contents,
+    id: ObjectId,
+    fti: Option<Fti>,
+) -> Result<Option<File>, LocationError> {
+    let Some((channel, object)) = line_up.object(id) else { return Ok(None) };
+    let toi = u32::MAX - u32::try_from(id.object).unwrap_or_default();
+    let digest = (object.source != Source::Time).then(|| Digest::of(&[]));
+    let facts = Facts { toi, digest, length: contents.length(id), fti };
+    let file = describe(line_up, contents, id, facts)?;
+    let md5 = (channel.protocol == Protocol::Flute).then_some([0; 16]);
+    Ok(file.map(|file| File { md5, ..file }))
+}
+
 /// What a number stands for. Boxes refuse a description that contradicts one they know, so what is
 /// cut or coded in another way has another number, too.
 #[derive(Clone, Debug, PartialEq, Eq)]

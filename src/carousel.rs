@@ -150,11 +150,7 @@ impl Carousel {
     pub fn cycle_span(&self, bit_rate_bps: u64, ip_udp_bytes: usize) -> Micros {
         match self {
             Self::Infocast(carousel) => carousel.plan(bit_rate_bps, ip_udp_bytes).cycle,
-            Self::Flute(carousel) => {
-                let bits = u128::from(carousel.cycle_ip_bytes()) * 8_000_000;
-                let micros = bits / u128::from(bit_rate_bps.max(1));
-                Micros(u64::try_from(micros).unwrap_or(u64::MAX))
-            }
+            Self::Flute(carousel) => carousel.cycle_span(),
             Self::Companion(_) | Self::Announce(_) => Micros::ZERO,
         }
     }

@@ -7,10 +7,10 @@ use stbcast_flute::{
 use stbcast_object::limits::IP_PACKET_BYTES_MAX;
 use stbcast_object::{Group, Micros};
 
-use crate::announced::{Facts, describe, source_url};
+use crate::announced::{expected, source_url};
 use crate::contents::Contents;
 use crate::lineup::{Channel, LineUp, Object, ObjectId, Repair, Source};
-use crate::spool::Digest;
+use crate::repair::per_block;
 
 /// Lowest rate of a channel in bits per second.
 const BIT_RATE_MIN: u64 = 1_000;
@@ -27,6 +27,14 @@ pub enum NoRepair {
     /// The code cannot take it.
     #[error("{0}")]
     Geometry(#[from] GeometryError),
+    /// Not one for each sender.
+    #[error("its blocks have {symbols} repair symbols, and {senders} senders need one each")]
+    Senders {
+        /// Repair symbols of each block.
+        symbols: u32,
+        /// Senders that share them.
+        senders: u32,
+    },
     /// Its name cannot stand in a description.
     #[error("its URL cannot be announced: {0}")]
     Url(String),
@@ -78,7 +86,13 @@ pub fn geometry(
     };
     let most = IP_PACKET_BYTES_MAX - group.ip_udp_bytes() - overhead;
     let most = u16::try_from(most).unwrap_or(u16::MAX);
-    Ok(Geometry::plan(repair.choice, length, channel.slice_bytes.get(), most)?)
+    enough_for(repair, Geometry::plan(repair.choice, length, channel.slice_bytes.get(), most)?)
+}
+
+/// The geometry, where each sender has repair symbols of its own.
+pub(crate) fn enough_for(repair: &Repair, geometry: Geometry) -> Result<Geometry, NoRepair> {
+    let (symbols, senders) = (per_block(&geometry), repair.senders);
+    if senders > symbols { Err(NoRepair::Senders { symbols, senders }) } else { Ok(geometry) }
 }
 
 /// The plan of a channel's companion; `None` where it has none.
@@ -98,26 +112,25 @@ pub fn plan(
     let objects: Vec<_> = objects
         .map(|(at, object)| geometry(channel, object, (repair, group), contents.length(id(at))))
         .collect();
-    let of_fdt = fdt_bps(line_up, contents, place, &objects, group);
     let load = Load::of(&objects, repair.ratio, group);
-    let source_bps = if repair.keep_total {
-        load.source_bps(contents, place, channel, of_fdt)?
-    } else {
-        channel.bit_rate_bps
+    let of_fdt = fdt_bps(line_up, contents, place, &objects, group);
+    let companion_bps = |source_bps| -> Result<u64, String> {
+        let span = span_seconds(contents, place, channel, (&objects, source_bps))?;
+        Ok((whole(load.bits / span) + of_fdt).max(BIT_RATE_MIN))
     };
-    let cycle = cycle_seconds(contents, place, channel, source_bps)?;
-    let symbols_per_s = load.symbols / cycle;
-    let companion_bps = whole(load.bits / cycle) + of_fdt;
+    let source_bps =
+        if repair.keep_total { source_bps(channel, companion_bps)? } else { channel.bit_rate_bps };
+    let span = span_seconds(contents, place, channel, (&objects, source_bps))?;
     Ok(Some(CompanionPlan {
         group,
+        companion_bps: companion_bps(source_bps)?,
+        symbols_per_1000_s: whole(load.symbols / span * 1_000.0),
         objects,
         source_bps,
-        companion_bps: companion_bps.max(BIT_RATE_MIN),
-        symbols_per_1000_s: whole(symbols_per_s * 1_000.0),
     }))
 }
 
-/// What the companion sends in a cycle of its channel.
+/// What the companion sends while its channel sends every object once.
 struct Load {
     symbols: f64,
     /// Bits of IP.
@@ -138,42 +151,47 @@ impl Load {
         }
         load
     }
-
-    /// The channel's rate such that it and its companion make up the rate that is written.
-    fn source_bps(
-        &self,
-        contents: &Contents,
-        place: usize,
-        channel: &Channel,
-        of_fdt: u64,
-    ) -> Result<u64, String> {
-        let written = channel.bit_rate_bps;
-        let both = written.saturating_sub(of_fdt);
-        // A cycle at one bit per second has as many seconds as bits.
-        let cycle_bits = contents.carousel(place, channel)?;
-        let cycle_bits = cycle_bits.plan(written, channel.group.ip_udp_bytes()).ip_bytes * 8;
-        let source = whole(precise(both) / (1.0 + self.bits / precise(cycle_bits.max(1))));
-        if source < BIT_RATE_MIN {
-            return Err(format!(
-                "channel `{}`: {written} bit/s are too few for the channel and its repair symbols",
-                channel.name
-            ));
-        }
-        Ok(source)
-    }
 }
 
-/// Seconds from one cycle of the channel to the next at a rate.
-fn cycle_seconds(
+/// The highest rate of a channel that makes up no more than the rate that is written together with
+/// its companion, to a millionth. What the companion takes follows from the time of a cycle, and so
+/// does, by pauses and by how often small objects pass, not simply from the channel's rate.
+fn source_bps(
+    channel: &Channel,
+    companion_bps: impl Fn(u64) -> Result<u64, String>,
+) -> Result<u64, String> {
+    let written = channel.bit_rate_bps;
+    let fits = |source: u64| -> Result<bool, String> {
+        Ok(source.saturating_add(companion_bps(source)?) <= written)
+    };
+    let (mut low, mut high) = (BIT_RATE_MIN, written);
+    if !fits(low)? {
+        return Err(format!(
+            "channel `{}`: {written} bit/s are too few for the channel and its repair symbols",
+            channel.name
+        ));
+    }
+    while high - low > written / 1_000_000 + 1 {
+        let middle = low.midpoint(high);
+        if fits(middle)? { low = middle } else { high = middle }
+    }
+    Ok(low)
+}
+
+/// Seconds from one pass of the channel's objects with repair symbols to the next at a rate. Where
+/// their delays differ the shortest counts, so that none has fewer symbols than it should.
+fn span_seconds(
     contents: &Contents,
     place: usize,
     channel: &Channel,
-    source_bps: u64,
+    (objects, source_bps): (&[Result<Geometry, NoRepair>], u64),
 ) -> Result<f64, String> {
-    let channel = Channel { bit_rate_bps: source_bps, ..channel.clone() };
-    let carousel = contents.carousel(place, &channel)?;
+    let carousel =
+        contents.carousel(place, &Channel { bit_rate_bps: source_bps, ..channel.clone() })?;
     let plan = carousel.plan(source_bps, channel.group.ip_udp_bytes());
-    Ok(plan.cycle.after(channel.burst_delay).as_secs_f64().max(1e-6))
+    let repaired = channel.objects.iter().zip(objects).filter(|(_, geometry)| geometry.is_ok());
+    let delay = repaired.map(|(object, _)| object.delay).min().unwrap_or_default();
+    Ok(plan.cycle.after(channel.burst_delay).max(delay).as_secs_f64().max(1e-6))
 }
 
 /// Bits of IP per second of a companion's own description.
@@ -185,21 +203,12 @@ fn fdt_bps(
     group: Group,
 ) -> u64 {
     let file = |(object, geometry): (usize, &Result<Geometry, NoRepair>)| {
-        let id = ObjectId { channel: place, object };
-        // Digests and numbers are not known here; all are about as long as these.
-        let toi = u32::MAX - u32::try_from(object).unwrap_or_default();
-        let fti = Some(Fti::of_geometry((*geometry).as_ref().ok().copied()?));
-        let facts = Facts { toi, digest: Some(Digest::of(&[])), length: contents.length(id), fti };
-        describe(line_up, contents, id, facts).ok().flatten()
+        let fti = Fti::of_geometry((*geometry).as_ref().ok().copied()?);
+        expected(line_up, contents, ObjectId { channel: place, object }, Some(fti)).ok().flatten()
     };
     let files = objects.iter().enumerate().filter_map(file).collect();
     let sender = FdtSender::new(FdtSettings::new(DEFAULT_TSI), files, Micros::ZERO);
-    sender.map_or(0, |sender| sender.ip_bytes(group.ip_udp_bytes()) * 8)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "rates are no more precise")]
-fn precise(number: u64) -> f64 {
-    number as f64
+    sender.map_or(0, |sender| sender.bits_per_second(group.ip_udp_bytes()))
 }
 
 #[expect(
@@ -210,3 +219,6 @@ fn precise(number: u64) -> f64 {
 fn whole(number: f64) -> u64 {
     number as u64
 }
+
+#[cfg(test)]
+mod tests;

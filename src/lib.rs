@@ -14,6 +14,7 @@ pub mod carousel;
 pub mod cli;
 pub mod companion;
 pub mod contents;
+pub(crate) mod flute_channel;
 pub mod lineup;
 pub mod pacer;
 pub mod plan;

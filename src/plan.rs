@@ -1,12 +1,17 @@
 //! The plan of a line-up: what would be on air, in figures, without sending anything.
 
 use stbcast_fec::Geometry;
+use stbcast_flute::{DEFAULT_TSI, FdtSender, FdtSettings, Fti};
 use stbcast_infocast::BOX_PATIENCE;
 use stbcast_object::Micros;
 
+use crate::announced::expected;
 use crate::companion::{self, CompanionPlan, NoRepair};
-use crate::contents::Contents;
-use crate::lineup::{Channel, Finding, LineUp, Object, Protocol, Repair, Severity, Source};
+use crate::contents::{Contents, objects};
+use crate::flute_channel::Coding;
+use crate::lineup::{
+    Announce, Channel, Finding, LineUp, Object, Protocol, Repair, Severity, Source,
+};
 
 mod flute;
 mod infocast;
@@ -19,14 +24,25 @@ use prediction::Prediction;
 pub struct Plan {
     /// The channels in the order of the file.
     pub channels: Vec<ChannelPlan>,
-    /// Group and port of the announce session.
-    pub announce: Option<String>,
-    /// Sum of all bit rates in kbit/s of IP, the announce session left aside.
+    /// The announce session.
+    pub announce: Option<AnnouncePlan>,
+    /// Sum of all bit rates in kbit/s of IP.
     pub bit_rate_kbps_total: f64,
     /// What is wrong; with any of these nothing goes on air.
     pub errors: Vec<Finding>,
     /// What the operator should know.
     pub warnings: Vec<Finding>,
+}
+
+/// The announce session in figures.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct AnnouncePlan {
+    /// Group and port.
+    pub group: String,
+    /// Bit rate in kbit/s of IP.
+    pub bit_rate_kbps: f64,
+    /// Objects it describes.
+    pub objects: usize,
 }
 
 /// One channel in figures.
@@ -162,8 +178,10 @@ pub fn plan(line_up: &LineUp, mut findings: Vec<Finding>) -> Plan {
     }
     let repair = |channel: &ChannelPlan| channel.repair.as_ref().map_or(0.0, |it| it.bit_rate_kbps);
     let bit_rate = |channel: &ChannelPlan| channel.bit_rate_kbps + repair(channel);
-    let bit_rate_kbps_total = channels.iter().map(bit_rate).sum();
-    let announce = line_up.announce.as_ref().map(|announce| announce.group.to_string());
+    let announce =
+        line_up.announce.as_ref().map(|it| announce_plan(line_up, &contents, it, &mut findings));
+    let announced = announce.as_ref().map_or(0.0, |announce| announce.bit_rate_kbps);
+    let bit_rate_kbps_total = channels.iter().map(bit_rate).sum::<f64>() + announced;
     Plan { channels, announce, bit_rate_kbps_total, ..Plan::of_findings(findings) }
 }
 
@@ -175,12 +193,50 @@ fn channel_plan(
 ) -> Result<Option<ChannelPlan>, String> {
     let Some(channel) = line_up.channels.get(place) else { return Ok(None) };
     if channel.protocol == Protocol::Flute {
-        return flute::channel_plan(contents, place, channel, findings).map(Some);
+        return flute::channel_plan(line_up, contents, (place, channel)).map(Some);
     }
     let companion = companion::plan(line_up, contents, place)?;
     let source_bps = companion.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
     let own = Channel { bit_rate_bps: source_bps, ..channel.clone() };
     infocast::channel_plan(contents, (place, &own), companion.as_ref(), findings).map(Some)
+}
+
+fn announce_plan(
+    line_up: &LineUp,
+    contents: &Contents,
+    announce: &Announce,
+    findings: &mut Vec<Finding>,
+) -> AnnouncePlan {
+    let mut files = Vec::new();
+    for (channel, object, id) in objects(line_up) {
+        let length = contents.length(id);
+        let repair = channel.repair.as_ref();
+        let fti = match (channel.protocol, repair.and_then(|repair| Some((repair, repair.group?))))
+        {
+            (Protocol::Flute, _) => Coding::of(channel, length).ok().map(|coding| coding.fti),
+            (Protocol::Infocast, Some(companion)) => {
+                let geometry = companion::geometry(channel, object, companion, length);
+                geometry.ok().map(Fti::of_geometry)
+            }
+            (Protocol::Infocast, None) => None,
+        };
+        match expected(line_up, contents, id, fti) {
+            Ok(file) => files.extend(file),
+            // On a FLUTE channel it is an error, told there.
+            Err(error) if channel.protocol == Protocol::Infocast => {
+                let message = format!("object `{}` cannot be announced: {error}", object.name);
+                findings.push(Finding::warning(message));
+            }
+            Err(_) => {}
+        }
+    }
+    let count = files.len();
+    for (place, file) in (1..).zip(&mut files) {
+        file.toi = u128::from(u32::MAX) - place;
+    }
+    let sender = FdtSender::new(FdtSettings::new(DEFAULT_TSI), files, Micros::ZERO);
+    let bits = sender.map_or(0, |it| it.bits_per_second(announce.group.ip_udp_bytes()));
+    AnnouncePlan { group: announce.group.to_string(), bit_rate_kbps: kilo(bits), objects: count }
 }
 
 /// What is the same for objects of every protocol; the rest is to be filled in.

@@ -11,7 +11,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use super::complain;
 use crate::lineup;
 use crate::plan::prediction::Times;
-use crate::plan::{ChannelPlan, Plan, RepairPlan, SymbolsPlan, plan};
+use crate::plan::{AnnouncePlan, ChannelPlan, Plan, RepairPlan, SymbolsPlan, plan};
 
 /// An object of fewer slices is there in a moment whatever is lost.
 const SLICES_WORTH_A_PREDICTION: u32 = 20;
@@ -54,8 +54,9 @@ fn text(plan: &Plan) -> String {
     let mut text: String = plan.channels.iter().map(channel_text).collect();
     if plan.is_fit() {
         let (count, sum) = (plan.channels.len(), plan.bit_rate_kbps_total);
-        if let Some(group) = &plan.announce {
-            text += &format!("announced on {group}\n");
+        if let Some(AnnouncePlan { group, bit_rate_kbps, objects }) = &plan.announce {
+            text +=
+                &format!("{objects} objects announced on {group}, {bit_rate_kbps} kbit/s of IP\n");
         }
         text += &format!("{count} channels, {sum} kbit/s of IP in all\n");
     }

@@ -374,6 +374,37 @@ source = "boot.img"
 "#;
 
 #[test]
+fn two_flute_sessions_never_share_group_and_port() {
+    let both = |group: &str| {
+        let repair = with_repair("{ group = \"239.255.2.12\" }");
+        let repaired = "group = \"239.255.2.2:22222\"\nrepair = { group = \"GROUP\" }";
+        let text = repair.replacen("group = \"239.255.2.2:22222\"", repaired, 1);
+        text.replace("GROUP", group)
+    };
+    let message = error(&both("239.255.2.12:22222"));
+    assert!(message.contains("share group and port 239.255.2.12:22222"), "{message}");
+    let message = error(&both("239.255.2.3:22223"));
+    assert!(message.contains("share group and port 239.255.2.3:22223"), "{message}");
+    let warned: Vec<_> =
+        read(&both("239.255.2.12:5")).warnings().map(ToString::to_string).collect();
+    assert!(warned.concat().contains("receives both, whatever the port"), "{warned:?}");
+    let twice =
+        format!("{FLUTE}\n{}", FLUTE.replacen("[[channel]]", "[[channel]]\nname = \"b\"", 1));
+    assert!(error(&twice).contains("share group and port 239.255.2.21:22222"));
+}
+
+#[test]
+fn the_name_of_the_announce_session_is_taken() {
+    let message =
+        error(&TOML.replacen("[[channel]]", "[[channel]]\nname = \"announce\"", 1).replacen(
+            "name = \"metadata\"\n",
+            "",
+            1,
+        ));
+    assert!(message.contains("is the name of the announce session"), "{message}");
+}
+
+#[test]
 fn a_flute_channel_carries_its_repair_symbols_itself() {
     assert!(error(&TOML.replacen("infocast", "flut", 1)).contains("did you mean `flute`?"));
     let channel = line_up(FLUTE).channels.remove(0);

@@ -3,11 +3,9 @@
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
-use stbcast_fec::{Choice, Geometry};
 use stbcast_flute::fdt::File;
 use stbcast_flute::{
-    AnnounceSession, CarouselSettings, CompanionSession, CompanionSettings, DEFAULT_TSI, Entry,
-    FdtSettings, Fti, Repair, Scheme, Share,
+    AnnounceSession, CompanionSession, CompanionSettings, DEFAULT_TSI, Entry, FdtSettings, Repair,
 };
 use stbcast_object::Micros;
 
@@ -15,19 +13,13 @@ use super::{ChannelProgramme, Loader, Payload};
 use crate::announced::describe;
 use crate::carousel::Carousel;
 use crate::companion::CompanionPlan;
-use crate::lineup::{self, ANNOUNCE_NAME, Channel, LineUp, ObjectId, Protocol};
+use crate::flute_channel::{self, Coding, share};
+use crate::lineup::{ANNOUNCE_NAME, Channel, LineUp, ObjectId, Protocol};
 use crate::pacer::BURST;
-use crate::repair::{RepairSymbols, per_block};
-
-/// Source symbols of a block without a code.
-const NO_CODE_BLOCK_SYMBOLS: u32 = 1_024;
+use crate::repair::RepairSymbols;
 
 /// Lowest rate of an announce session in bits per second.
 const ANNOUNCE_BPS_MIN: u64 = 64_000;
-
-fn share(repair: &lineup::Repair) -> Share {
-    Share { senders: repair.senders, index: repair.sender_index }
-}
 
 /// The session of a channel's repair symbols; none where no object has any.
 pub(super) fn companion(
@@ -136,35 +128,24 @@ impl Loader<'_> {
         for (object, spec) in channel.objects.iter().enumerate() {
             let id = ObjectId { channel: place, object };
             let refused = |error: String| format!("object `{}`: {error}", spec.name);
-            let payload = payloads.get(object).cloned().unwrap_or(Payload::None);
-            let (fti, symbols) = self.flute_object(channel, &payload).map_err(refused)?;
-            let Some(facts) = self.facts(id, &payload, Some(fti)) else { continue };
+            let Some(Payload::Mapped(revision)) = payloads.get(object).cloned() else { continue };
+            let coding = Coding::of(channel, revision.bytes.len() as u64).map_err(refused)?;
+            let payload = Payload::Mapped(revision.clone());
+            let Some(facts) = self.facts(id, &payload, Some(coding.fti)) else { continue };
             let file = describe(self.line_up, self.contents, id, facts);
             let file = file.map_err(|error| refused(error.to_string()))?;
             let Some(mut file) = file else { continue };
-            file.md5 = Some(md5(payload.bytes()));
-            let repair = symbols.map(|symbols| {
-                let per_cycle = per_cycle(channel, &symbols);
-                let store = payloads.len();
-                let repair = Repair {
-                    store,
-                    per_block: symbols.per_block,
-                    per_cycle,
-                    crcs: Arc::clone(&symbols.crcs),
-                };
+            file.md5 = Some(md5(&revision.bytes));
+            let repair = coding.repair(channel, payloads.len());
+            if let (Some(geometry), Some(repair)) = (coding.geometry(), &repair) {
+                let symbols = self.spool.repair(&revision, *geometry, repair.per_block);
+                let symbols = symbols.map_err(|error| refused(error.to_string()))?;
                 payloads.push(Payload::Repair(symbols));
-                repair
-            });
+            }
             files.push(file.clone());
             entries.push(Entry { file, object, repair });
         }
-        let settings = CarouselSettings {
-            ip_udp_bytes: channel.group.ip_udp_bytes(),
-            share: channel.repair.as_ref().map_or(Share::ALL, share),
-            ..CarouselSettings::new(DEFAULT_TSI, channel.bit_rate_bps)
-        };
-        let carousel = stbcast_flute::Carousel::new(settings, entries, self.wall);
-        let carousel = carousel.map_err(|error| format!("channel `{}`: {error}", channel.name))?;
+        let carousel = flute_channel::carousel(channel, entries, self.wall)?;
         Ok(ChannelProgramme {
             channel: channel.clone(),
             carousel: Carousel::Flute(Box::new(carousel)),
@@ -174,37 +155,6 @@ impl Loader<'_> {
             companion: None,
         })
     }
-
-    /// How an object is coded on a FLUTE channel, and its repair symbols where it has some.
-    fn flute_object(
-        &mut self,
-        channel: &Channel,
-        payload: &Payload,
-    ) -> Result<(Fti, Option<RepairSymbols>), String> {
-        let (length, symbol_bytes) = (payload.bytes().len() as u64, channel.slice_bytes.get());
-        if let (Some(_), Payload::Mapped(revision)) = (&channel.repair, payload) {
-            let geometry = Geometry::plan(Choice::Raptorq, length, symbol_bytes, symbol_bytes);
-            let geometry = geometry.map_err(|error| error.to_string())?;
-            let symbols = self.spool.repair(revision, geometry, per_block(&geometry));
-            let symbols = symbols.map_err(|error| error.to_string())?;
-            return Ok((Fti::of_geometry(geometry), Some(symbols)));
-        }
-        let scheme = Scheme::NoCode { block_symbols: NO_CODE_BLOCK_SYMBOLS };
-        let fti = Fti::new(scheme, length, symbol_bytes).map_err(|error| error.to_string())?;
-        Ok((fti, None))
-    }
-}
-
-/// Repair symbols of each block sent in a cycle.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a ratio of at most 2 and blocks of at most 1,024 symbols"
-)]
-fn per_cycle(channel: &Channel, symbols: &RepairSymbols) -> u32 {
-    let ratio = channel.repair.as_ref().map_or(0.0, |repair| repair.ratio);
-    let wanted = (f64::from(symbols.geometry.block_symbols()) * ratio).ceil();
-    (wanted as u32).clamp(1, symbols.per_block)
 }
 
 /// For receivers that know nothing better.

@@ -1,6 +1,6 @@
 //! `stbcast check`: the plan, and everything an operator is told before anything goes on air.
 
-use super::harness::{Site, headend, run};
+use super::harness::{Site, headend, noise, run};
 
 fn site() -> Site {
     let mut site = Site::new();
@@ -188,4 +188,47 @@ fn every_line_up_that_comes_with_us_is_fit_once_its_sources_are_there() {
             plan["warnings"]
         );
     }
+}
+
+#[test]
+fn what_serve_would_refuse_on_a_flute_channel_check_refuses_too() {
+    let site = Site::new();
+    site.file("boot.img", &noise(40, 5_000));
+    for (name, kbps, repair, says) in [
+        ("boot%2fimg", 5_000, "", "could be taken for a path"),
+        ("boot", 5, "", "to describe its objects each second"),
+        ("boot", 5_000, "repair = { senders = 16, sender_index = 15 }", "16 senders need one each"),
+    ] {
+        let text = format!(
+            "[[channel]]\ncarousel = \"flute\"\ngroup = \"239.255.7.1\"\nbit_rate_kbps = {kbps}\n\
+             slice_bytes = 1000\n{repair}\n[[channel.object]]\nname = \"{name}\"\nsource = \"boot.img\"\n"
+        );
+        let path = site.file("flute.toml", text.as_bytes());
+        let output = run(headend().arg("check").arg(&path));
+        let warned = String::from_utf8(output.stderr).unwrap();
+        assert!(warned.contains(says), "{warned}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn check_says_the_rates_of_repair_and_announcement_and_what_cannot_be_announced() {
+    let mut site = Site::new();
+    let announce = site.announce();
+    site.channel("images", 4_000, 1_000);
+    site.repair("ratio = 0.1");
+    site.object("boot", "boot.img", "");
+    site.object("boot%2f", "boot.img", "");
+    site.file("boot.img", &noise(41, 500_000));
+    let output = run(headend().arg("check").arg("--json").arg(site.write()));
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(plan["announce"]["group"], announce);
+    assert_eq!(plan["announce"]["objects"], 1);
+    let rate = |of: &serde_json::Value| of["bit_rate_kbps"].as_f64().unwrap();
+    let parts = [&plan["channels"][0], &plan["channels"][0]["repair"], &plan["announce"]].map(rate);
+    assert!(parts.iter().all(|rate| *rate > 1.0), "{parts:?}");
+    let sum = plan["bit_rate_kbps_total"].as_f64().unwrap();
+    assert!((sum - parts.iter().sum::<f64>()).abs() < 1e-6);
+    let warning = plan["warnings"][0]["message"].as_str().unwrap();
+    assert!(warning.contains("object `boot%2f` cannot be announced"), "{warning}");
 }

@@ -135,12 +135,32 @@ impl Carousel {
         &self.fdt
     }
 
+    /// Datagrams of one cycle without the FDT.
+    pub fn cycle_datagrams(&self) -> u64 {
+        let one = |ready: &Ready| u64::from(ready.fti().symbols()) + repairs(ready);
+        self.entries.iter().map(one).sum()
+    }
+
+    /// Time of one cycle, the FDT included: what is left of the rate beside it is the objects'.
+    /// Never, where nothing is left.
+    pub fn cycle_span(&self) -> Micros {
+        let bits = u128::from(self.cycle_ip_bytes()) * 8_000_000;
+        let micros = bits.checked_div(u128::from(self.object_bits_per_second()));
+        let micros = micros.and_then(|micros| u64::try_from(micros).ok());
+        micros.map_or(Micros::NEVER, Micros)
+    }
+
+    /// Bits of IP per second that the FDT leaves to the objects.
+    fn object_bits_per_second(&self) -> u64 {
+        let fdt = self.fdt.bits_per_second(self.settings.ip_udp_bytes);
+        self.settings.bit_rate_bps.saturating_sub(fdt)
+    }
+
     /// Bytes of IP in one cycle without the FDT.
     pub fn cycle_ip_bytes(&self) -> u64 {
         let one = |ready: &Ready| {
             let fti = ready.fti();
-            let per_cycle = ready.repair().map_or(0, |repair| repair.per_cycle);
-            let repair = u64::from(fti.blocks()) * u64::from(per_cycle);
+            let repair = repairs(ready);
             let overhead = (ready.overhead_bytes() + self.settings.ip_udp_bytes) as u64;
             let symbol = u64::from(fti.symbol_bytes().get());
             let symbols = u64::from(fti.symbols());
@@ -178,8 +198,8 @@ impl Carousel {
     /// How many cycles would have passed since 1970. Repair symbols go on from there, so that a
     /// restart does not send again what boxes have.
     fn cycles_since_epoch(&self, wall: Micros) -> u64 {
-        let bits = u128::from(self.cycle_ip_bytes().max(1)) * 8 * 1_000_000;
-        let sent = u128::from(wall.0) * u128::from(self.settings.bit_rate_bps);
+        let bits = u128::from(self.cycle_ip_bytes().max(1)) * 8_000_000;
+        let sent = u128::from(wall.0) * u128::from(self.object_bits_per_second());
         u64::try_from(sent / bits).unwrap_or_default()
     }
 
@@ -223,6 +243,12 @@ impl Carousel {
         let n = cycle.wrapping_mul(u64::from(repair.per_cycle)).wrapping_add(u64::from(row));
         ready.repaired(block, self.settings.share.symbol(n, repair.per_block))
     }
+}
+
+/// Repair symbols of an object in one cycle.
+fn repairs(ready: &Ready) -> u64 {
+    let per_cycle = ready.repair().map_or(0, |repair| repair.per_cycle);
+    u64::from(ready.fti().blocks()) * u64::from(per_cycle)
 }
 
 fn is_companion(ready: &Ready) -> bool {

@@ -132,6 +132,12 @@ impl FdtSender {
         headers + self.instances.iter().map(|encoded| encoded.xml.len() as u64).sum::<u64>()
     }
 
+    /// Bits of IP per second that repeating it takes.
+    pub fn bits_per_second(&self, ip_udp_bytes: usize) -> u64 {
+        let bits = u128::from(self.ip_bytes(ip_udp_bytes)) * 8_000_000;
+        u64::try_from(bits / u128::from(self.settings.period.0.max(1))).unwrap_or(u64::MAX)
+    }
+
     /// The next datagram, if one is due at `now`; `wall` is the time since the Unix epoch.
     pub fn next(&mut self, now: Micros, wall: Micros) -> Option<Vec<u8>> {
         if self.at.is_none() {

@@ -13,8 +13,12 @@ impl Rules<'_> {
             let companion = channel.repair.as_ref().and_then(|repair| repair.group);
             let own = [Some(channel.name.clone()), companion.map(|_| channel.companion_name())];
             for name in own.into_iter().flatten() {
-                if name == ANNOUNCE_NAME || names.insert(name.clone(), ()).is_some() {
-                    let offset = draft.name.as_ref().map_or(draft.offset, |name| name.offset);
+                let offset = draft.name.as_ref().map_or(draft.offset, |name| name.offset);
+                if name == ANNOUNCE_NAME {
+                    let message = "`announce` is the name of the announce session: name the channel \
+                                   otherwise";
+                    self.error(offset, message);
+                } else if names.insert(name.clone(), ()).is_some() {
                     self.error(offset, format!("channel `{name}` stands twice"));
                 }
             }
@@ -43,7 +47,18 @@ impl Rules<'_> {
     ) {
         let mut groups: HashMap<_, &Channel> = HashMap::new();
         for (channel, draft) in checked {
-            if let Some(other) = groups.insert(channel.group.address(), channel) {
+            let other = groups.insert(channel.group.address(), channel);
+            let flute = |one: &Channel| one.protocol == Protocol::Flute;
+            if let Some(other) =
+                other.filter(|it| it.group == channel.group && flute(it) && flute(channel))
+            {
+                let message = format!(
+                    "FLUTE channels `{}` and `{}` share group and port {}: they would be one session \
+                     with two descriptions",
+                    other.name, channel.name, channel.group
+                );
+                self.error(draft.group.offset, message);
+            } else if let Some(other) = other {
                 let message = format!(
                     "channels `{}` and `{}` share the group address {}: a box that joins one \
                      receives both, whatever the port",
@@ -75,7 +90,15 @@ impl Rules<'_> {
                     legacy.name
                 );
                 self.error(offset, message);
-            } else if let Some(other) = ours.insert(address, what.clone()) {
+            } else if let Some((other, with)) = ours.insert(address, (what.clone(), group)) {
+                if with == group {
+                    let message = format!(
+                        "{what} and {other} share group and port {group}: they would be one session \
+                         with two descriptions. Give each an address of its own"
+                    );
+                    self.error(offset, message);
+                    continue;
+                }
                 let message = format!(
                     "{what} and {other} share the group address {address}: a box that joins one \
                      receives both, whatever the port"
