@@ -13,6 +13,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
+use std::time::Instant;
 
 use stbcast_fec::{CodecError, Geometry, Scheme, SetupError};
 use stbcast_flute::crc32;
@@ -66,6 +67,12 @@ pub enum RepairError {
     /// The codec cannot be set up.
     #[error("{0}")]
     Setup(#[from] SetupError),
+    /// The system has no thread to give.
+    #[error("cannot start a thread that computes repair symbols: {kind}")]
+    Thread {
+        /// What the system said.
+        kind: io::ErrorKind,
+    },
     /// The codec failed.
     #[error("repair symbols: {0}")]
     Codec(#[from] CodecError<Outside>),
@@ -130,12 +137,17 @@ impl Spool {
         name: &str,
         revision: &Revision,
     ) -> Result<Arc<Mapped>, SpoolError> {
+        let start = Instant::now();
         let temporary = self.files.begin(layout.file_bytes(), &layout.what())?;
         let make_room = failed("make room for repair symbols in", temporary.path());
         let mut draft = Draft::new(temporary.as_file(), layout.file_bytes()).map_err(make_room)?;
         compute::fill(layout, &revision.bytes, &mut draft)?;
         let mapped = draft.finish().map_err(failed("map", temporary.path()))?;
-        self.files.finish(temporary, name)?;
+        // What a power cut damages is made again; waiting for the disk of a busy headend can take
+        // many times as long as computing.
+        self.files.name(temporary, name)?;
+        let took = start.elapsed().as_secs_f64();
+        tracing::info!("computed {} in {took:.3} s", layout.what());
         Ok(self.files.keep(name, mapped))
     }
 }

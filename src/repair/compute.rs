@@ -4,12 +4,16 @@
 use std::num::NonZero;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 
 use stbcast_fec::{Encoder, Geometry, Scheme, SetupError};
 use stbcast_flute::crc32;
 
 use super::{CRC_BYTES, Layout, Outside, RepairError};
 use crate::clock::give_way;
+
+/// Name of the threads.
+const NAME: &str = "repair";
 
 /// Work space of all encoders together: with the tables of `rs16` and what else there is, computing
 /// stays within 16 MiB of heap.
@@ -74,8 +78,19 @@ fn in_parallel<'a>(
             encode(&mut encoder, layout, object, job)?;
         }
     };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+    thread::scope(|scope| {
+        let start = |_| thread::Builder::new().name(NAME.to_owned()).spawn_scoped(scope, work);
+        let (mut workers, mut refused) = (Vec::new(), None);
+        for worker in (0..threads).map(start) {
+            match worker {
+                Ok(worker) => workers.push(worker),
+                Err(error) => refused = Some(error.kind()),
+            }
+        }
+        // One thread does all the work if need be.
+        if let (true, Some(kind)) = (workers.is_empty(), refused) {
+            return Err(RepairError::Thread { kind });
+        }
         workers.into_iter().try_for_each(|worker| {
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
@@ -93,7 +108,7 @@ fn share(geometry: &Geometry) -> Result<(usize, usize), RepairError> {
         Scheme::Rs8 | Scheme::Rs16 => MEMORY_BYTES,
         Scheme::Raptorq => RAPTORQ_MEMORY_BYTES,
     };
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let processors = thread::available_parallelism().map_or(1, NonZero::get);
     let threads = processors.min(geometry.blocks() as usize).min(memory / needed.max(1)).max(1);
     Ok((threads, (memory / threads).max(needed)))
 }

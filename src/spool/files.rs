@@ -105,15 +105,23 @@ impl Files {
     pub(crate) fn finish(&self, temporary: NamedTempFile, name: &str) -> Result<File, SpoolError> {
         let path = temporary.path().to_owned();
         let file = File::open(&path).map_err(failed("open", &path))?;
-        file.set_permissions(fs::Permissions::from_mode(0o444))
-            .map_err(failed("protect", &path))?;
         file.sync_all().map_err(failed("sync", &path))?;
-        let place = self.path(name);
-        temporary.persist(&place).map_err(|error| failed("rename", &place)(error.error))?;
+        self.name(temporary, name)?;
         File::open(&self.directory)
             .and_then(|directory| directory.sync_all())
             .map_err(failed("sync", &self.directory))?;
         Ok(file)
+    }
+
+    /// Makes a written file read-only and gives it its name. A power cut may leave anything under
+    /// that name.
+    pub(crate) fn name(&self, temporary: NamedTempFile, name: &str) -> Result<(), SpoolError> {
+        let path = temporary.path().to_owned();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o444))
+            .map_err(failed("protect", &path))?;
+        let place = self.path(name);
+        temporary.persist(&place).map_err(|error| failed("rename", &place)(error.error))?;
+        Ok(())
     }
 
     /// Counts a file as on air while what is returned lives.
