@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::place::Place;
 use super::process::{Process, Threads};
 use super::{GIB, SLICE_BYTES};
@@ -28,13 +30,15 @@ pub(crate) struct Stream {
     pub(crate) burst_us: Option<u32>,
     /// Behind each cycle, so that the counters of one cycle can be read.
     pub(crate) pause_ms: u32,
+    /// Repair symbols for each source symbol, in a companion on a group of its own.
+    pub(crate) repair: Option<f64>,
 }
 
 impl Stream {
     pub(crate) fn new(mbit: f64, image: &Path) -> Self {
         let group = super::place::group();
         let (kbps, image) = (mbit * 1_000.0, image.to_owned());
-        Self { group, kbps, image, burst_us: None, pause_ms: 0 }
+        Self { group, kbps, image, burst_us: None, pause_ms: 0, repair: None }
     }
 }
 
@@ -50,7 +54,7 @@ pub(crate) struct Headend<'a> {
     pub(crate) on_air: Instant,
     /// The transmit paths its log named.
     pub(crate) path: String,
-    _spool: tempfile::TempDir,
+    spool: tempfile::TempDir,
 }
 
 /// What was sent, by the program's own metrics.
@@ -108,7 +112,7 @@ impl<'a> Headend<'a> {
         assert!(is_up, "the headend is not on air:\n{}", process.log.join("\n"));
         let path = transmit_path(&process.log);
         let start_cpu_seconds = before.others;
-        Self { place, process, metrics, start_cpu_seconds, before, on_air, path, _spool: spool }
+        Self { place, process, metrics, start_cpu_seconds, before, on_air, path, spool }
     }
 
     pub(crate) fn start(
@@ -118,6 +122,12 @@ impl<'a> Headend<'a> {
         more: &[&str],
     ) -> Self {
         Self::start_as(place, directory, streams, more, &[])
+    }
+
+    /// Has it read another line-up.
+    pub(crate) fn reload(&self, streams: &[Stream]) {
+        std::fs::write(self.spool.path().join("lineup.toml"), line_up_text(streams)).unwrap();
+        self.process.signal(Signal::HUP);
     }
 
     /// CPU seconds since it went on air, all of the sending threads' among them.
@@ -167,7 +177,7 @@ impl<'a> Headend<'a> {
 fn line_up_text(streams: &[Stream]) -> String {
     let mut text = String::new();
     for (number, stream) in streams.iter().enumerate() {
-        let Stream { group, kbps, image, burst_us, pause_ms } = stream;
+        let Stream { group, kbps, image, burst_us, pause_ms, repair } = stream;
         let image = image.display();
         write!(
             text,
@@ -177,6 +187,10 @@ fn line_up_text(streams: &[Stream]) -> String {
         .unwrap();
         if let Some(micros) = burst_us {
             writeln!(text, "burst_us = {micros}").unwrap();
+        }
+        if let Some(ratio) = repair {
+            let group = super::place::group();
+            writeln!(text, "repair = {{ group = \"{group}\", ratio = {ratio} }}").unwrap();
         }
         writeln!(
             text,

@@ -16,6 +16,7 @@ pub(crate) mod contest;
 pub(crate) mod counts;
 pub(crate) mod flute;
 pub(crate) mod headend;
+pub(crate) mod lag;
 pub(crate) mod memory;
 pub(crate) mod namespace;
 pub(crate) mod ours;
@@ -25,6 +26,7 @@ pub(crate) mod place;
 pub(crate) mod process;
 pub(crate) mod raw;
 pub(crate) mod stats;
+pub(crate) mod store;
 pub(crate) mod strace;
 pub(crate) mod table;
 pub(crate) mod tap;
@@ -78,6 +80,7 @@ fn child(arguments: &[String]) {
         "raw-send" => raw::send_child(&arguments[1..]),
         "raw-receive" => raw::receive_child(&arguments[1..]),
         "flute-send" => flute::send_child(&arguments[1..]),
+        "store" => store::store_child(&arguments[1..]),
         "flute-receive" => flute::receive_child(&arguments[1..]),
         other => panic!("no child `{other}`"),
     }
