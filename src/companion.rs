@@ -49,7 +49,8 @@ pub struct CompanionPlan {
     pub objects: Vec<Result<Geometry, NoRepair>>,
     /// Bits of IP per second of the channel itself.
     pub source_bps: u64,
-    /// Bits of IP per second of the companion, its description included.
+    /// Bits of IP per second of the companion, its description included; 0 where no object has
+    /// repair symbols and nothing is sent.
     pub companion_bps: u64,
     /// Repair symbols in a thousand seconds.
     pub symbols_per_1000_s: u64,
@@ -113,6 +114,17 @@ pub fn plan(
         .map(|(at, object)| geometry(channel, object, (repair, group), contents.length(id(at))))
         .collect();
     let load = Load::of(&objects, repair.ratio, group);
+    if objects.iter().all(Result::is_err) {
+        let source_bps = channel.bit_rate_bps;
+        let (companion_bps, symbols_per_1000_s) = (0, 0);
+        return Ok(Some(CompanionPlan {
+            group,
+            objects,
+            source_bps,
+            companion_bps,
+            symbols_per_1000_s,
+        }));
+    }
     let of_fdt = fdt_bps(line_up, contents, place, &objects, group);
     let companion_bps = |source_bps| -> Result<u64, String> {
         let span = span_seconds(contents, place, channel, (&objects, source_bps))?;

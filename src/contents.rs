@@ -46,6 +46,15 @@ impl Contents {
         lengths.and_then(|lengths| lengths.get(id.object)).copied().unwrap_or(0)
     }
 
+    /// The object has this length in the copy that is sent: somebody may have written to its file
+    /// since it was looked at.
+    pub(crate) fn set_length(&mut self, id: ObjectId, length: u64) {
+        let lengths = self.lengths.get_mut(id.channel);
+        if let Some(known) = lengths.and_then(|lengths| lengths.get_mut(id.object)) {
+            *known = length;
+        }
+    }
+
     /// The type an object is sent with: as written, else by what it is. A file is `generic`, but
     /// `bootcastfile` when a bootcast information of the line-up names it.
     pub fn object_type(&self, id: ObjectId, object: &Object) -> ObjectType {

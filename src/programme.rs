@@ -14,7 +14,7 @@ use crate::clock;
 use crate::companion::{self, CompanionPlan};
 use crate::contents::{Contents, VERSION_DIGITS, bootcast_text, carousel, objects};
 use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Protocol, Source};
-use crate::repair::RepairSymbols;
+use crate::repair::{RepairSymbols, per_block};
 use crate::spool::{Digest, Revision, Spool};
 
 mod flute;
@@ -118,12 +118,15 @@ pub fn load(
     numbers: &mut Numbers,
 ) -> Result<Programme, Vec<Finding>> {
     let mut findings = Vec::new();
-    let contents = Contents::survey(line_up, &mut findings);
+    let mut contents = Contents::survey(line_up, &mut findings);
     findings.retain(Finding::is_error);
     if !findings.is_empty() {
         return Err(findings);
     }
     let revisions = spool_sources(line_up, spool)?;
+    for (id, revision) in &revisions {
+        contents.set_length(*id, revision.bytes.len() as u64);
+    }
     let (wall, mut next) = (clock::wall(), numbers.clone());
     next.begin(wall);
     let mut loader = Loader { line_up, contents: &contents, spool, wall, revisions, numbers: next };
@@ -203,7 +206,7 @@ impl Loader<'_> {
             entries.push(entry.with_trailers_over(bytes));
         }
         let plan = companion::plan(self.line_up, self.contents, place)?;
-        let repaired = self.repaired(&payloads, plan.as_ref())?;
+        let repaired = self.repaired(channel, &payloads, plan.as_ref())?;
         let files = self.files(place, &payloads, &repaired);
         let bit_rate_bps = plan.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
         // The carousel does not change with its repair symbols.
@@ -225,20 +228,20 @@ impl Loader<'_> {
     /// The repair symbols of each object that has some.
     fn repaired(
         &mut self,
+        channel: &Channel,
         payloads: &[Payload],
         plan: Option<&CompanionPlan>,
     ) -> Result<Vec<Option<RepairSymbols>>, String> {
-        let none = vec![None; payloads.len()];
-        let Some(plan) = plan else { return Ok(none) };
-        let symbols = |(payload, geometry): (&Payload, &Result<_, _>)| match (payload, geometry) {
-            (Payload::Mapped(revision), Ok(geometry)) => {
-                let per_block = crate::repair::per_block(geometry);
-                let symbols = self.spool.repair(revision, *geometry, per_block);
-                symbols.map(Some).map_err(|error| error.to_string())
-            }
-            _ => Ok(None),
-        };
-        payloads.iter().zip(&plan.objects).map(symbols).collect()
+        let mut repaired = vec![None; payloads.len()];
+        let geometries = plan.map_or(&[][..], |plan| &plan.objects);
+        let objects = channel.objects.iter().zip(payloads).zip(geometries).zip(&mut repaired);
+        for (((object, payload), geometry), symbols) in objects {
+            let (Payload::Mapped(revision), Ok(geometry)) = (payload, geometry) else { continue };
+            let made = self.spool.repair(revision, *geometry, per_block(geometry));
+            let refused = |error| format!("object `{}`: {error}", object.name);
+            *symbols = Some(made.map_err(refused)?);
+        }
+        Ok(repaired)
     }
 
     /// The description of each object; none where its name cannot stand in a URL.

@@ -240,15 +240,22 @@ impl Headend {
             }
             Some(Report::CyclesDone { .. } | Report::Ending { .. } | Report::Spent(_)) | None => {}
         }
-        if self.publisher.is_settled() && self.settled != self.publisher.generation() {
-            self.settled = self.publisher.generation();
-            tracing::info!("line-up {} is on air", self.settled);
-            telemetry::generation(self.settled);
-            if let (1, Some(cycles)) = (self.settled, self.options.cycles) {
-                self.publisher.report_cycles(cycles);
-            }
-        }
+        self.settle();
         Ok(report)
+    }
+
+    /// Tells when a line-up is on air whole.
+    fn settle(&mut self) {
+        if !self.publisher.is_settled() || self.settled == self.publisher.generation() {
+            return;
+        }
+        // The first line-up may have been overtaken before it was on air whole.
+        let before = std::mem::replace(&mut self.settled, self.publisher.generation());
+        tracing::info!("line-up {} is on air", self.settled);
+        telemetry::generation(self.settled);
+        if let (0, Some(cycles)) = (before, self.options.cycles) {
+            self.publisher.report_cycles(cycles);
+        }
     }
 
     /// Everything that can be refused is done before anything changes on air.
@@ -266,6 +273,8 @@ impl Headend {
             changes.unchanged,
             changes.retired
         );
+        // Where nothing changes nobody reports.
+        self.settle();
         Ok(())
     }
 }

@@ -66,6 +66,13 @@ fn with_keep_total_channel_and_companion_make_up_the_written_rate() {
 }
 
 #[test]
+fn a_companion_without_symbols_takes_nothing_of_the_rate() {
+    let keys = "bit_rate_kbps = 800\nrepair = { group = \"239.1.1.2\", keep_total = true }";
+    let (_, plan) = planned(keys, &[(0, "")]).unwrap();
+    assert_eq!((plan.source_bps, plan.companion_bps), (800_000, 0));
+}
+
+#[test]
 fn a_rate_too_low_for_both_is_refused() {
     let keys = "bit_rate_kbps = 4\nrepair = { group = \"239.1.1.2\", keep_total = true }";
     let error = planned(keys, &[(1_000_000, "")]).unwrap_err();

@@ -210,16 +210,21 @@ impl Site {
         self.toml = self.toml.replace(from, to);
     }
 
-    /// The headend serving a line-up file of this site, on air.
-    pub(crate) fn serve_file(&self, line_up: &Path, more: &[&str]) -> Program {
-        let mut program = Program::start(
+    /// The headend beginning to serve a line-up file of this site.
+    pub(crate) fn start(&self, line_up: &Path, more: &[&str]) -> Program {
+        Program::start(
             headend()
                 .arg("serve")
                 .arg(line_up)
                 .args(["--interface", "127.0.0.1", "--ttl", "0", "--spool"])
                 .arg(self.path("spool"))
                 .args(more),
-        );
+        )
+    }
+
+    /// The same, on air.
+    pub(crate) fn serve_file(&self, line_up: &Path, more: &[&str]) -> Program {
+        let mut program = self.start(line_up, more);
         program.wait_for("line-up 1 is on air");
         program
     }

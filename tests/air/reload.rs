@@ -110,6 +110,7 @@ fn what_did_not_change_is_not_touched() {
     let before = number(&hear(&socket, 1)[0]);
     headend.signal(Signal::HUP);
     headend.wait_for("line-up 2: 0 channels change, 1 stay, 0 leave");
+    headend.wait_for("line-up 2 is on air");
     let numbers: Vec<_> = hear(&socket, 100).iter().map(|d| number(d)).collect();
     let expected: Vec<_> = (0..100).map(|n| (before + n) % 50 + 1).collect();
     assert_eq!(numbers, expected, "a cycle was interrupted");
@@ -173,4 +174,20 @@ fn a_log_nobody_reads_and_a_long_load_do_not_keep_the_headend_from_its_signals()
     let begun = std::time::Instant::now();
     assert_eq!(headend.finish().0, 0);
     assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_reload_before_all_is_on_air_does_not_make_cycles_endless() {
+    let mut site = Site::new();
+    site.announce();
+    site.channel("images", 2_000, 1_000);
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(16, 10_000));
+    let line_up = site.write();
+    let mut headend = site.start(&line_up, &["--cycles", "2"]);
+    // On air a second later, when it has been announced.
+    headend.wait_for("line-up 1: 2 channels change");
+    headend.signal(Signal::HUP);
+    headend.wait_for("line-up 2 is on air");
+    assert_eq!(headend.finish().0, 0);
 }

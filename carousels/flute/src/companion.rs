@@ -85,22 +85,23 @@ impl CompanionSession {
         let lane = |ready: Ready| {
             let weight = weight_of(&ready);
             let seed = counter_at(wall, symbols_per_1000_s, weight, self.weight);
-            let counter = self.counter_of(&ready).map_or(seed, |old| old.max(seed));
+            let counter = self.counter_of(&ready).unwrap_or(seed);
             Lane { ready, weight, credit: 0, counter }
         };
         self.lanes = ready.into_iter().map(lane).collect();
         Ok(())
     }
 
-    /// Goes on air at `wall`, in place of `before` where there was one: counters stand where the
-    /// clock or the session before says, whichever is further.
+    /// Goes on air at `wall`, in place of `before` where there was one. The counter of an object that
+    /// was there goes on, because at another rate the clock would put it anywhere, and symbols of a
+    /// moment ago would come again. Others begin where the clock says.
     pub fn begin(&mut self, before: Option<&Self>, wall: Micros) {
         self.fdt.begin(before.map(|before| &before.fdt), wall);
         for lane in &mut self.lanes {
             let rate = self.settings.symbols_per_1000_s;
             let seed = counter_at(wall, rate, lane.weight, self.weight);
             let old = before.and_then(|before| before.counter_of(&lane.ready));
-            lane.counter = seed.max(old.unwrap_or_default());
+            lane.counter = old.unwrap_or(seed);
         }
     }
 

@@ -149,3 +149,16 @@ fn what_cannot_be_sent_is_refused_and_changes_nothing() {
     assert_eq!(session.datagram_bytes_max(), 10 + 40 + 4);
     assert_eq!(take(&mut session, 5).len(), 5);
 }
+
+#[test]
+fn another_rate_sends_no_symbol_again_before_its_period() {
+    // 3 blocks of 100 symbols: nothing comes again within 300.
+    let entries = [entry(1, 30, 10, 100)];
+    let mut old = session(&entries, Share::ALL, START);
+    let before = take(&mut old, 150);
+    let faster = CompanionSettings { symbols_per_1000_s: 123_457, ..settings(Share::ALL) };
+    let mut new = CompanionSession::new(faster, entries.to_vec(), START).unwrap();
+    new.begin(Some(&old), START.after(Micros::from_secs(1)));
+    let after = take(&mut new, 150);
+    assert_eq!(before.iter().chain(&after).collect::<BTreeSet<_>>().len(), 300);
+}
