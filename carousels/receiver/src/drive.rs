@@ -77,8 +77,8 @@ where
 ///
 /// A write is answered as done when it is gathered. All are carried out before anything else is
 /// asked of the storage and before this function returns. One that fails fails the operation it
-/// stood in front of, or is told by one more [`Input::Written`] behind the last input: either way
-/// exactly once, and before the object can be synced.
+/// stood in front of, or is told by one more [`Input::Written`] behind the last input, or in place
+/// of a recovery or comparison: either way exactly once, and before the object can be synced.
 ///
 /// # Errors
 /// The last error of the storage. The session has been told already and acts on it.
@@ -167,18 +167,13 @@ impl<'a, T: Storage, const PARTS: usize> Driver<'a, T, PARTS> {
                 let (from, to) = ((from, from_offset), (to, to_offset));
                 Some((Answer::Written, self.flushed(|storage, _| copy(storage, from, to, length))))
             }
+            // A session may go on without these two, but never without what was to be written.
+            Output::Recover(_) | Output::Compare { .. } if !self.flush() => {
+                Some((Answer::Written, false))
+            }
             Output::Recover(recovery) => self.recover(recovery),
             Output::Compare { offset, payload } => {
-                let datagrams = self.datagrams;
-                let mut equal = false;
-                self.flushed(|storage, buffer| {
-                    let bytes = datagrams.get(payload).unwrap_or_default();
-                    buffer.clear();
-                    storage.read(Area::Slot, offset, bytes.len() as u64, buffer)?;
-                    equal = buffer.as_slice() == bytes;
-                    Ok(())
-                });
-                Some((Answer::Compared, equal))
+                Some((Answer::Compared, self.compare(offset, payload)))
             }
             Output::Sync { length } => {
                 Some((Answer::Synced, self.flushed(|storage, _| storage.sync(length))))
@@ -202,12 +197,20 @@ impl<'a, T: Storage, const PARTS: usize> Driver<'a, T, PARTS> {
 
     /// Begins a recovery; the answer, where it is there already.
     fn recover(&mut self, recovery: Recovery) -> Option<(Answer, bool)> {
-        let mut answer = Some(Recovered { id: recovery.id, outcome: RecoveryOutcome::Failed });
-        self.flushed(|storage, _| {
-            answer = storage.recover(recovery)?;
-            Ok(())
+        let failed = Recovered { id: recovery.id, outcome: RecoveryOutcome::Failed };
+        let answer = self.storage.recover(recovery).unwrap_or_else(|error| {
+            self.result = Err(error);
+            Some(failed)
         });
         answer.map(|recovered| (Answer::Recovered(recovered), true))
+    }
+
+    /// Whether the slot has the payload at `offset`.
+    fn compare(&mut self, offset: u64, payload: Range<usize>) -> bool {
+        let bytes = self.datagrams.get(payload).unwrap_or_default();
+        self.buffer.clear();
+        let read = self.storage.read(Area::Slot, offset, bytes.len() as u64, &mut self.buffer);
+        self.note(read) && self.buffer.as_slice() == bytes
     }
 
     fn write(&mut self, area: Area, offset: u64, payload: Range<usize>) -> bool {

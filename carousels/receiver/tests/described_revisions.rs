@@ -10,8 +10,9 @@
 
 mod headend;
 
-use headend::{Code, Headend, Revision, Stb, losing};
-use stbcast_flute::fdt::Companion;
+use headend::{Code, Headend, Revision, START, Sent, Stb, announce, losing};
+use stbcast_flute::fdt::{Companion, File};
+use stbcast_flute::{AnnounceSession, FdtSettings, Step};
 use stbcast_object::Micros;
 use stbcast_receiver::Event;
 
@@ -232,4 +233,31 @@ fn a_revision_that_is_announced_and_never_sent_is_given_up_in_the_end() {
     assert!(matches!(stb.events.last(), Some(Event::Failed(_))), "{:?}", stb.events.last());
     assert!(stb.object().is_none());
     assert!(stb.now.since(began) < Micros::from_secs(70), "{}", stb.now);
+}
+
+#[test]
+fn a_description_that_says_less_of_the_same_object_takes_no_digest_back() {
+    let revision = Revision::new(33, 500 * 60 - 7, (60, 1), Code::Rs16(250));
+    let takes: [fn(&mut File); 2] =
+        [|file| file.sha256 = None, |file| file.announced.slice_bytes = None];
+    for takes in takes {
+        let mut headend = Headend::new(&revision, 0.2);
+        let mut stb = Stb::new();
+        headend.turns(&mut stb, 300);
+        let mut file = revision.file();
+        takes(&mut file);
+        // Another session of the group, which has never said more.
+        let mut other = AnnounceSession::new(FdtSettings::new(5), vec![file], START).unwrap();
+        while let Step::Fdt(bytes) = other.next(headend.now, START) {
+            stb.hear(headend.now, &Sent { group: announce(), bytes, carries_symbol: false });
+        }
+        assert_eq!(stb.fetch.stats().revision_changes, 0);
+        let sent = headend.play(&mut stb, 3, losing(5, 2));
+        stb.assert_object(&revision.bytes);
+        assert!(sent < 300, "what was held is of use: {sent}");
+        let digest = Some(revision.sha256());
+        let is_verified =
+            |event: &Event| matches!(event, Event::Complete { sha256, .. } if *sha256 == digest);
+        assert!(stb.events.iter().any(is_verified), "{:?}", stb.events);
+    }
 }

@@ -26,6 +26,10 @@ impl<P: Clone> Described<P> {
     }
 
     pub(super) fn on_recovered(&mut self, recovered: Recovered) {
+        // One that was under way when the fetch failed is told to nobody.
+        if !matches!(self.state, State::Receiving) {
+            return;
+        }
         let Some((_, assembly)) = &mut self.current else { return };
         match assembly.recovered(recovered) {
             None | Some(Ok(0)) => {}

@@ -63,8 +63,13 @@ impl<P: Clone> Described<P> {
 
     fn on_other_revision(&mut self, now: Micros, announcement: Box<Announcement>) {
         let Some((current, _)) = &self.current else { return };
+        let is_described = self.is_described(&announcement);
         if current.toi == announcement.toi {
             self.next = None;
+            if !is_described {
+                // It is the same object: what was said of it is not taken back by saying less.
+                return;
+            }
             let carrier = self.carrier();
             let is_same = current.sha256 == announcement.sha256
                 && Layout::of(current, carrier) == Layout::of(&announcement, carrier);
@@ -73,7 +78,7 @@ impl<P: Clone> Described<P> {
             }
             return self.switch(announcement);
         }
-        if !self.is_described(&announcement) {
+        if !is_described {
             if self.carrier() == Carrier::Channel {
                 self.give_up(PlainReason::NotDescribed);
             }

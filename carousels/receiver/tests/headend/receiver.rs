@@ -26,6 +26,10 @@ pub struct Steady {
     pub begun: u32,
     /// End of the repair area in bytes.
     pub repair_end: u64,
+    /// Writes asked for.
+    pub writes: u32,
+    /// Which of them fails, from 0.
+    pub lost_write: Option<u32>,
 }
 
 impl Storage for Steady {
@@ -40,6 +44,10 @@ impl Storage for Steady {
     fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
         if area == Area::Repair {
             self.repair_end = self.repair_end.max(offset + bytes.len() as u64);
+        }
+        self.writes += 1;
+        if self.lost_write == Some(self.writes - 1) {
+            return Err(OutsideArea);
         }
         self.memory.write(area, offset, bytes)
     }
@@ -140,7 +148,8 @@ impl<S: Session<Range<usize>>> Stb<S> {
             Output::Event(event) => events.push(event),
             other => panic!("not for a shell: {other:?}"),
         };
-        drive(fetch, storage, *now, input, datagram, shell).unwrap();
+        let done = drive(fetch, storage, *now, input, datagram, shell);
+        assert!(done.is_ok() || storage.lost_write.is_some(), "the storage failed");
     }
 
     /// The clock goes on; the session is woken where it wants to be.
