@@ -16,7 +16,8 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::Ordering;
 
-use air::headend::{Groups, Headend, Image, Weather};
+use air::headend::{Headend, Weather};
+use air::image::{Groups, Image};
 use air::{Air, assert_code, files, free_group, json, on, program, sha256, stderr, stdout};
 use common::{Sent, name, noise};
 use stbcast_fec::Choice;

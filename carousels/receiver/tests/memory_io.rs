@@ -16,7 +16,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use air::headend::{Groups, Headend, Image, Weather};
+use air::headend::{Headend, Weather};
+use air::image::{Groups, Image};
 use stbcast_fec::Choice;
 
 const KIB: u64 = 1 << 10;

@@ -17,7 +17,9 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::Ordering;
 
-use air::headend::{Groups, Headend, Image, Weather, flute_carousel, foreign_carousel};
+use air::carousels::{announce, flute_carousel, foreign_carousel};
+use air::headend::{Headend, Weather};
+use air::image::{Groups, Image};
 use air::{assert_code, files, free_group, json, program, sha256, stderr, stdout};
 use common::noise;
 use flute::core::Oti;
@@ -126,7 +128,7 @@ fn a_companion_that_is_named_is_heard_instead_of_the_announced_one() {
     // The announced companion is a group that nobody sends to.
     let elsewhere = Groups { companion: free_group(), ..groups };
     let _air = Headend::play_unannounced(groups, &image, Weather::lossy(50));
-    let _announce = air::headend::announce(&elsewhere, &image);
+    let _announce = announce(&elsewhere, &image);
     let more =
         ["--announce", &groups.announce.to_string(), "--repair", &groups.companion.to_string()];
     let (answer, _) = fetched(&image.url(&groups), &more, &object());
@@ -337,7 +339,7 @@ fn a_wrong_question_is_refused_with_the_reason() {
 fn patience_counts_for_a_channel_that_is_announced_and_silent() {
     let (groups, directory) = (Groups::free(), tempfile::tempdir().unwrap());
     let image = Image::new(object(), Choice::Rs16);
-    let _announce = air::headend::announce(&groups, &image);
+    let _announce = announce(&groups, &image);
     let timeout = Micros::from_secs(1);
     let request = FetchRequest {
         timeout,

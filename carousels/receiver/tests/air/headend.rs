@@ -1,157 +1,21 @@
-//! A small headend over the real senders' cores: channel, companion, announce session and FLUTE
-//! carousel, with losses that are the same in every run.
+//! A small headend over the real senders' cores: channel, companion and announce session, with losses
+//! that are the same in every run.
 
-use std::collections::VecDeque;
-use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
-use stbcast_fec::{Choice, Encoder, Geometry};
-use stbcast_flute::fdt::{Companion, File, Kind, toi_candidates};
 use stbcast_flute::{
-    AnnounceSession, CarouselSettings, CompanionSession, CompanionSettings, FdtSettings, Fti,
-    Repair, Share, Step, crc32,
+    AnnounceSession, CompanionSession, CompanionSettings, FdtSettings, Share, Step,
 };
-use stbcast_infocast::{Content, Name, ObjectType, Precoding};
-use stbcast_object::{Datagram, Group, Micros, Slices};
+use stbcast_object::{Datagram, Group, Micros};
 
-use super::{Air, free_group};
-
-/// Symbol bytes that fit a datagram of the companion on IPv4.
-const SYMBOL_BYTES_MAX: u16 = 1_428;
+use super::Air;
+use super::image::{Groups, Image, TSI};
 
 /// Repair symbols in a thousand of source symbols, where a test does not say.
 const RATIO: u32 = 200;
-
-/// TSI of companion and FLUTE carousel.
-pub const TSI: u32 = 7;
-
-/// Where a line-up is sent.
-#[derive(Clone, Copy, Debug)]
-pub struct Groups {
-    pub announce: Group,
-    pub channel: Group,
-    pub companion: Group,
-}
-
-impl Groups {
-    pub fn free() -> Self {
-        Self { announce: free_group(), channel: free_group(), companion: free_group() }
-    }
-}
-
-/// An object and how it is sent.
-#[derive(Clone)]
-pub struct Image {
-    pub name: &'static str,
-    pub bytes: Vec<u8>,
-    pub slice_bytes: u16,
-    /// Its code; none without a companion.
-    pub fec: Option<Choice>,
-}
-
-impl Image {
-    pub fn new(bytes: Vec<u8>, fec: Choice) -> Self {
-        Self { name: "image", bytes, slice_bytes: 1_400, fec: Some(fec) }
-    }
-
-    pub fn without_repair(bytes: Vec<u8>) -> Self {
-        Self { fec: None, ..Self::new(bytes, Choice::Auto) }
-    }
-
-    pub fn geometry(&self) -> Option<Geometry> {
-        let length = self.bytes.len() as u64;
-        self.fec.map(|fec| Geometry::plan(fec, length, self.slice_bytes, SYMBOL_BYTES_MAX).unwrap())
-    }
-
-    pub fn url(&self, groups: &Groups) -> String {
-        format!("infocast://{}/{}", groups.channel, self.name)
-    }
-
-    fn sha256(&self) -> [u8; 32] {
-        Sha256::digest(&self.bytes).into()
-    }
-
-    /// What the announce session says of it.
-    pub fn file(&self, groups: &Groups) -> File {
-        let sha256 = self.sha256();
-        let toi = toi_candidates(&sha256).next().unwrap();
-        let mut file = File::new(&self.url(groups), toi).unwrap();
-        (file.content_bytes, file.sha256) = (Some(self.bytes.len() as u64), Some(sha256));
-        file.announced.kind = Some(Kind::new("image").unwrap());
-        file.announced.slice_bytes = NonZeroU16::new(self.slice_bytes);
-        match self.geometry() {
-            None => file,
-            Some(geometry) => {
-                file.announced.companion = Some(Companion { group: groups.companion, tsi: TSI });
-                file.with_fti(Fti::of_geometry(geometry))
-            }
-        }
-    }
-
-    fn slices(&self) -> stbcast_infocast::Entry {
-        let slice_bytes = NonZeroU16::new(self.slice_bytes).unwrap();
-        let slices = Slices::new(self.bytes.len() as u64, slice_bytes).unwrap();
-        let (name, content) = (Name::new(self.name).unwrap(), Content::Stored(slices));
-        let kind = ObjectType::BOOTCAST_FILE;
-        stbcast_infocast::Entry::new(name, kind, Precoding::NONE, None, content).unwrap()
-    }
-
-    /// The repair store, as [`Repair`] says; all symbols, but no more than `most` of each block.
-    fn repair_store(&self, geometry: Geometry, most: u32) -> (Vec<u8>, u32) {
-        let mut encoder = Encoder::new(geometry, 64 << 20).unwrap();
-        let stride = geometry.repair_bytes();
-        let per_block = geometry.repair_symbols(0).min(most);
-        let mut store = vec![0; geometry.blocks() as usize * per_block as usize * stride];
-        for block in 0..geometry.blocks() {
-            for columns in encoder.stripes() {
-                let columns = columns.start..columns.end.min(stride);
-                let source = |range: std::ops::Range<u64>| {
-                    &self.bytes[range.start as usize..range.end as usize]
-                };
-                let stripe = encoder.stripes().find(|all| all.start == columns.start).unwrap();
-                encoder
-                    .encode(block, stripe, 0..per_block, source, |index, bytes| {
-                        let place = (block * per_block + index) as usize * stride + columns.start;
-                        store[place..place + bytes.len()].copy_from_slice(bytes);
-                        Ok::<_, std::convert::Infallible>(())
-                    })
-                    .unwrap();
-            }
-        }
-        let short = self.bytes.len() % usize::from(geometry.symbol_bytes());
-        if geometry.scheme() == stbcast_fec::Scheme::Raptorq && short > 0 {
-            store.extend_from_slice(&self.bytes[self.bytes.len() - short..]);
-            store.resize(store.len() + usize::from(geometry.symbol_bytes()) - short, 0);
-        }
-        (store, per_block)
-    }
-
-    /// The entry of a companion or FLUTE carousel, whose objects are numbered `source` and `store`.
-    fn flute(
-        &self,
-        file: File,
-        numbers: (usize, usize),
-        per_cycle: u32,
-    ) -> (stbcast_flute::Entry, Vec<u8>) {
-        let (object, number) = numbers;
-        let Some(geometry) = self.geometry() else {
-            return (stbcast_flute::Entry { file, object, repair: None }, Vec::new());
-        };
-        // Far more than a box needs at the losses of these tests.
-        let most = (geometry.block_symbols() / 4).max(600);
-        let (store, per_block) = self.repair_store(geometry, most);
-        let crcs = match geometry.scheme() {
-            stbcast_fec::Scheme::Raptorq => Vec::new(),
-            _ => store.chunks(geometry.repair_bytes()).map(crc32).collect(),
-        };
-        let repair = Repair { store: number, per_block, per_cycle, crcs: crcs.into() };
-        (stbcast_flute::Entry { file, object, repair: Some(repair) }, store)
-    }
-}
 
 /// What a sender does beside its line-up.
 #[derive(Clone, Copy, Debug)]
@@ -174,7 +38,7 @@ impl Weather {
         Self { loss, ..Self::FINE }
     }
 
-    fn loses(&mut self) -> bool {
+    pub(super) fn loses(&mut self) -> bool {
         self.seed ^= self.seed << 13;
         self.seed ^= self.seed >> 7;
         self.seed ^= self.seed << 17;
@@ -264,10 +128,10 @@ impl Headend {
 }
 
 /// Time as senders want it.
-struct Clock(Instant);
+pub(super) struct Clock(pub(super) Instant);
 
 impl Clock {
-    fn now(&self) -> (Micros, Micros) {
+    pub(super) fn now(&self) -> (Micros, Micros) {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
         (self.0.elapsed().into(), wall.into())
     }
@@ -425,80 +289,8 @@ fn on_air(groups: &Groups, images: &[Image], wall: Micros) -> OnAir {
     (channel, companion, stores)
 }
 
-fn gather(datagram: &Datagram, stores: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn gather(datagram: &Datagram, stores: &[Vec<u8>]) -> Vec<u8> {
     let body = datagram.body.start as usize..datagram.body.end as usize;
     let body = if body.is_empty() { &[] } else { &stores[datagram.object][body] };
     [&datagram.head[..], body, &datagram.tail[..]].concat()
-}
-
-/// The announce session of a line-up that is not on air.
-pub fn announce(groups: &Groups, image: &Image) -> Air {
-    let (clock, group) = (Clock(Instant::now()), groups.announce);
-    let files = vec![image.file(groups)];
-    let mut session = AnnounceSession::new(FdtSettings::new(1), files, clock.now().1).unwrap();
-    Air::steps(move || {
-        let (now, wall) = clock.now();
-        match session.next(now, wall) {
-            Step::Fdt(bytes) => Some((group, bytes)),
-            _ => None,
-        }
-    })
-}
-
-/// A FLUTE carousel of ours with this object, without a code where it has none.
-pub fn flute_carousel(group: Group, image: &Image, mut weather: Weather) -> Air {
-    let sha256 = image.sha256();
-    let location = format!("flute://{group}/{}", image.name);
-    let mut file = File::new(&location, toi_candidates(&sha256).next().unwrap()).unwrap();
-    file.sha256 = Some(sha256);
-    let fti = match image.geometry() {
-        Some(geometry) => Fti::of_geometry(geometry),
-        None => {
-            let scheme = stbcast_flute::Scheme::NoCode { block_symbols: 64 };
-            Fti::new(scheme, image.bytes.len() as u64, 1_400).unwrap()
-        }
-    };
-    let (entry, store) = image.flute(file.with_fti(fti), (0, 1), 20);
-    let stores = [image.bytes.clone(), store];
-    let clock = Clock(Instant::now());
-    let settings = CarouselSettings::new(TSI, 100_000_000);
-    let mut carousel = stbcast_flute::Carousel::new(settings, vec![entry], clock.now().1).unwrap();
-    Air::steps(move || {
-        let (now, wall) = clock.now();
-        match carousel.next(now, wall) {
-            Step::Fdt(bytes) => Some((group, bytes)),
-            Step::Datagram(datagram) => {
-                (!weather.loses()).then(|| (group, gather(&datagram, &stores)))
-            }
-            Step::CycleEnd | Step::Idle { .. } => None,
-        }
-    })
-}
-
-/// A carousel of the crate `flute` with this object under a name of its own.
-pub fn foreign_carousel(group: Group, location: &str, oti: flute::core::Oti, bytes: &[u8]) -> Air {
-    use flute::core::UDPEndpoint;
-    use flute::sender::{CarouselRepeatMode, Config, ObjectDesc, Sender, TransferConfig};
-    let config = TransferConfig {
-        max_transfer_count: 1_000_000,
-        carousel_mode: Some(CarouselRepeatMode::DelayBetweenTransfers(Default::default())),
-        ..TransferConfig::default()
-    };
-    let url = location.parse().unwrap();
-    let kind = "application/octet-stream";
-    let object = ObjectDesc::create_from_buffer(bytes.to_vec(), kind, &url, true, config).unwrap();
-    let endpoint = UDPEndpoint::new(None, group.address().to_string(), group.port());
-    let sender = Arc::new(Mutex::new(Sender::new(endpoint, 1, &oti, &Config::default())));
-    let mut queue = VecDeque::new();
-    {
-        let mut sender = sender.lock().unwrap();
-        sender.add_object(0, object).unwrap();
-        sender.publish(SystemTime::now()).unwrap();
-    }
-    Air::steps(move || {
-        if queue.is_empty() {
-            queue.extend(sender.lock().unwrap().read(SystemTime::now()));
-        }
-        queue.pop_front().map(|bytes| (group, bytes))
-    })
 }

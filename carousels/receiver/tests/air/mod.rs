@@ -22,7 +22,9 @@ use stbcast_object::Group;
 
 use crate::common::Sent;
 
+pub mod carousels;
 pub mod headend;
+pub mod image;
 
 /// No wait in a test is longer.
 pub const DEADLINE: Duration = Duration::from_secs(30);
