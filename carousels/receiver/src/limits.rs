@@ -75,7 +75,7 @@ pub const ANNOUNCED_WITHIN: Micros = Micros::from_secs(5);
 pub const MEMORY_BYTES: usize = 16 << 20;
 
 /// What of the memory is left for sockets, datagrams that wait and descriptions, in bytes.
-pub const RECEIVE_MEMORY_BYTES: usize = 2 << 20;
+pub const RECEIVE_MEMORY_BYTES: usize = 3 << 19;
 
 /// Repair symbols kept at a time, of all blocks together; each costs about 8 bytes of memory.
 pub const REPAIR_SYMBOLS_MAX: u32 = 1 << 17;

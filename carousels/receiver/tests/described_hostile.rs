@@ -289,7 +289,7 @@ fn repair_symbols_kept_are_bounded_by_what_is_missing_and_by_memory() {
         }
         assert!(headend.now < Micros::from_secs(100), "{:?}", stb.fetch.stats());
     }
-    let kept = (4 << 20) / 128;
+    let kept = (4 << 20) / 170;
     assert_eq!(stb.fetch.stats().repair_stored, kept);
     assert_eq!(stb.storage.repair_end, kept * 4);
 }

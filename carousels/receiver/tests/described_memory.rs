@@ -136,7 +136,7 @@ fn an_object_of_a_gibibyte_stays_within_the_default_memory() {
         assert!(whole, "{choice}");
         let tables = if geometry.scheme() == Scheme::Rs16 { RS16_TABLES_BYTES } else { 0 };
         let all = used.bytes_max as usize + tables + decoder_bytes + limits::RECEIVE_MEMORY_BYTES;
-        assert!(decoder_bytes >= 2 << 20, "{choice}: {decoder_bytes}");
+        assert!(decoder_bytes >= 4 << 20, "{choice}: {decoder_bytes}");
         assert!(all <= limits::MEMORY_BYTES, "{choice}: {all}, of that {}", used.bytes_max);
     }
 }

@@ -295,6 +295,39 @@ fn a_repair_area_that_cannot_be_written_is_told_with_the_reason() {
 }
 
 #[test]
+fn a_disk_that_takes_no_more_is_told_with_the_reason_and_nothing_is_left() {
+    let (groups, directory) = (Groups::free(), tempfile::tempdir().unwrap());
+    let image = Image::new(object(), Choice::Rs16);
+    let _air = Headend::play(groups, &image, Weather::FINE);
+    // No file may be longer than some hundred kilobytes.
+    let script = "trap '' XFSZ; ulimit -f 200; exec \"$0\" \"$@\"";
+    let done = assert_cmd::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_stbcast-receiver"), "fetch", &image.url(&groups)])
+        .args(["--interface", "127.0.0.1", "--announce", &groups.announce.to_string(), "--output"])
+        .arg(directory.path().join("image"))
+        .timeout(air::DEADLINE)
+        .output()
+        .unwrap();
+    assert_code(&done, 1);
+    let text = stderr(&done);
+    assert!(text.contains("storage failed to write") && text.contains("File too large"), "{text}");
+    assert_eq!(files(directory.path()), [""; 0]);
+}
+
+#[test]
+fn what_a_flute_session_says_no_digest_of_is_called_unverified() {
+    let (group, directory) = (free_group(), tempfile::tempdir().unwrap());
+    let bytes = noise(4, 30_000);
+    let _air = foreign_carousel(group, "file:///a/image.bin", Oti::new_no_code(1_400, 64), &bytes);
+    let (url, output) = (format!("flute://{group}/image.bin"), directory.path().join("image"));
+    let fixed = ["fetch", &url, "--interface", "127.0.0.1", "--output"];
+    let done = program(&[&fixed[..], &[output.to_str().unwrap()]].concat());
+    assert_code(&done, 0);
+    assert!(stdout(&done).contains("unverified: no digest is announced"), "{}", stdout(&done));
+    assert!(fs::read(&output).unwrap() == bytes);
+}
+
+#[test]
 fn the_help_says_what_repair_needs() {
     for verb in ["fetch", "boot"] {
         let done = program(&[verb, "--help"]);

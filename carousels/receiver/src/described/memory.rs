@@ -1,6 +1,6 @@
 //! What a described fetch may use of the box's memory.
 
-use stbcast_fec::{Decoder, RS16_TABLES_BYTES, Scheme};
+use stbcast_fec::{Decoder, Geometry, RS16_TABLES_BYTES, Scheme};
 
 use super::bits::Bits;
 use super::blocks::Blocks;
@@ -9,11 +9,13 @@ use super::spool::Kept;
 use crate::NoRepair;
 use crate::limits::{RECEIVE_MEMORY_BYTES, REPAIR_SYMBOLS_MAX};
 
-/// One repair symbol may be kept for each so many bytes of memory allowed.
-const BYTES_PER_REPAIR_SYMBOL: usize = 128;
+/// One repair symbol may be kept for each so many bytes of memory allowed. What they leave lets the
+/// largest blocks of `rs16` be decoded in stripes of 128 columns: half as many would take twice
+/// the time.
+const BYTES_PER_REPAIR_SYMBOL: usize = 170;
 
-/// Lists of a recovery, and rows of the decoder.
-const LISTS_BYTES: usize = 512 << 10;
+/// Lists of a recovery (96 KiB for the largest block), and rows of the decoder (160 KiB).
+const LISTS_BYTES: usize = 288 << 10;
 
 /// How the memory allowed is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Budget {
     pub(super) fn of(layout: &Layout, memory_bytes: usize) -> Result<Self, NoRepair> {
         let geometry = *layout.geometry().ok_or(NoRepair::NotSent)?;
         let repair_max = u32::try_from(memory_bytes / BYTES_PER_REPAIR_SYMBOL).unwrap_or(u32::MAX);
-        let repair_max = repair_max.min(REPAIR_SYMBOLS_MAX);
+        let repair_max = repair_max.min(REPAIR_SYMBOLS_MAX).min(useful(&geometry));
         // An eighth more than is kept, and a place that was given back for each.
         let repair_bytes = repair_max as usize * (size_of::<Kept>() * 9 / 8 + size_of::<u32>());
         let tables_bytes = match geometry.scheme() {
@@ -57,6 +59,12 @@ impl Budget {
     }
 }
 
+/// Repair symbols that can help an object at one time.
+fn useful(geometry: &Geometry) -> u32 {
+    let of_block = |block| geometry.source_symbols(block).min(geometry.repair_symbols(block));
+    (0..geometry.blocks()).map(of_block).fold(0, u32::saturating_add)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,7 +72,7 @@ mod tests {
     use crate::described::layout::Carrier;
     use crate::limits::MEMORY_BYTES;
     use core::num::NonZeroU16;
-    use stbcast_fec::{Choice, Geometry};
+    use stbcast_fec::Choice;
 
     fn layout(choice: Choice, length: u64) -> Layout {
         let geometry = Geometry::plan(choice, length, 1_400, 1_428).unwrap();
@@ -86,9 +94,18 @@ mod tests {
     fn an_object_of_a_gibibyte_is_recovered_in_the_default_memory() {
         for choice in [Choice::Auto, Choice::Rs16Small, Choice::Rs8] {
             let budget = Budget::of(&layout(choice, 1 << 30), MEMORY_BYTES).unwrap();
-            assert!(budget.decoder_bytes >= 2 << 20, "{choice}: {budget:?}");
-            assert_eq!(budget.repair_max, 131_072);
+            // 4 MiB are 128 columns of the largest block.
+            assert!(budget.decoder_bytes >= 4 << 20, "{choice}: {budget:?}");
+            assert_eq!(budget.repair_max, 98_689);
         }
+    }
+
+    #[test]
+    fn no_place_is_kept_for_repair_symbols_that_cannot_help() {
+        let budget = |choice| Budget::of(&layout(choice, 2 << 20), MEMORY_BYTES).unwrap();
+        assert_eq!(budget(Choice::Rs16).repair_max, 512);
+        assert_eq!(budget(Choice::Rs8).repair_max, 8 * 67);
+        assert_eq!(budget(Choice::Raptorq).repair_max, 1_498);
     }
 
     #[test]
@@ -96,7 +113,7 @@ mod tests {
         let layout = layout(Choice::Auto, 1 << 30);
         let error = Budget::of(&layout, 8 << 20).unwrap_err();
         assert!(matches!(error, NoRepair::Memory { given_bytes: 0x80_0000, .. }), "{error}");
-        let error = Budget::of(&layout, 27 << 19).unwrap_err();
+        let error = Budget::of(&layout, 12 << 20).unwrap_err();
         assert!(matches!(error, NoRepair::Setup(_)), "{error}");
     }
 }

@@ -78,6 +78,8 @@ impl Message {
 #[derive(Debug)]
 pub(super) struct Lane {
     room: Range<usize>,
+    /// How much of the room is used at most.
+    most: usize,
     used: usize,
     messages: Vec<Message>,
     /// When the last datagram of this batch or an earlier one arrived.
@@ -91,12 +93,21 @@ impl Lane {
     pub(super) fn new(room: Range<usize>) -> Self {
         let messages = Vec::with_capacity(room.len() / MESSAGE_BYTES_MIN);
         let (used, last_at) = (room.start, Micros::ZERO);
-        Self { room, used, messages, last_at, emptied: true }
+        Self { most: room.len(), room, used, messages, last_at, emptied: true }
     }
 
     pub(super) fn clear(&mut self) {
         self.used = self.room.start;
         self.messages.clear();
+    }
+
+    /// From here on no more than so many bytes of the room are used.
+    pub(super) fn use_at_most(&mut self, bytes: usize) {
+        self.most = bytes.min(self.room.len());
+    }
+
+    const fn end(&self) -> usize {
+        self.room.start + self.most
     }
 
     pub(super) fn messages(&self) -> &[Message] {
@@ -106,12 +117,12 @@ impl Lane {
     /// Whether another message may not fit.
     pub(super) fn is_full(&self) -> bool {
         self.messages.len() >= self.room.len() / MESSAGE_BYTES_MIN
-            || self.room.end - self.used < MESSAGE_BYTES
+            || self.end().saturating_sub(self.used) < MESSAGE_BYTES
     }
 
     /// Where the free room begins, and the room, in the buffer `bytes`.
     pub(super) fn free<'b>(&self, bytes: &'b mut [u8]) -> (usize, &'b mut [u8]) {
-        (self.used, bytes.get_mut(self.used..self.room.end).unwrap_or_default())
+        (self.used, bytes.get_mut(self.used..self.end()).unwrap_or_default())
     }
 
     /// Takes note of a message that lies behind the others.

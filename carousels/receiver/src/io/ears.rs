@@ -178,7 +178,7 @@ impl<'a> Ears<'a> {
     fn look(&mut self, lanes: [bool; LANES], heard: &mut Heard, observer: &mut dyn Observer) {
         for (index, _) in lanes.into_iter().enumerate().rev().filter(|(_, look)| *look) {
             let Some(Some(ear)) = self.ears.get_mut(index) else { continue };
-            let Some((bytes, lane)) = heard.refill(index) else { continue };
+            let Some((bytes, lane)) = heard.refill_shared(index) else { continue };
             if let Err(error) = ear.receiver.look(bytes, lane) {
                 self.close(index, heard, &error, observer);
             }

@@ -23,6 +23,9 @@ const ROOMS: [Range<usize>; LANES] =
 /// Bytes of the buffer.
 const HEARD_BYTES: usize = BATCH_BYTES * 7 / 4;
 
+/// Bytes of a lane that are used while several groups are heard: together as much as one alone.
+const SHARES: [usize; LANES] = [BATCH_BYTES / 2, BATCH_BYTES / 4, BATCH_BYTES / 4];
+
 /// The buffer, and what lies in it.
 pub(super) struct Heard {
     pub(super) bytes: Box<[u8]>,
@@ -84,10 +87,21 @@ impl Heard {
         self.queue.lanes.iter().map(|track| track.lane.datagrams()).sum()
     }
 
-    /// The buffer and a lane, to be filled anew.
+    /// The buffer and a lane, to be filled anew with what the only group sent.
     pub(super) fn refill(&mut self, lane: usize) -> Option<(&mut [u8], &mut Lane)> {
+        self.refill_with(lane, usize::MAX)
+    }
+
+    /// The same for one group of several.
+    pub(super) fn refill_shared(&mut self, lane: usize) -> Option<(&mut [u8], &mut Lane)> {
+        let share = SHARES.get(lane).copied().unwrap_or_default();
+        self.refill_with(lane, share)
+    }
+
+    fn refill_with(&mut self, lane: usize, most: usize) -> Option<(&mut [u8], &mut Lane)> {
         let track = self.queue.lanes.get_mut(lane)?;
         track.clear();
+        track.lane.use_at_most(most);
         Some((&mut self.bytes, &mut track.lane))
     }
 
@@ -217,6 +231,8 @@ mod tests {
     #[test]
     fn the_rooms_do_not_overlap_and_fill_the_buffer() {
         let rooms = ROOMS;
+        assert!(rooms.iter().zip(SHARES).all(|(room, share)| room.len() >= share));
+        assert_eq!(SHARES.iter().sum::<usize>(), BATCH_BYTES);
         assert!(rooms.windows(2).all(|two| two[0].end == two[1].start));
         assert_eq!(rooms[LANES - 1].end, Heard::default().bytes.len());
     }

@@ -111,6 +111,8 @@ pub enum Verification {
     Unexplained,
     /// Its precoding has no trailer.
     NoTrailer,
+    /// Its description has no digest, and it is not of an Infocast channel.
+    NoDigest,
 }
 
 impl Verification {
@@ -119,11 +121,11 @@ impl Verification {
         if announced {
             return Self::Announced;
         }
-        let trailer_bytes = revision.map_or(0, |revision| revision.precoding.trailer_bytes());
-        match check {
-            Some(check) => Self::Checked(check),
-            None if trailer_bytes > 0 => Self::Unexplained,
-            None => Self::NoTrailer,
+        match (check, revision.map(|revision| revision.precoding.trailer_bytes())) {
+            (Some(check), _) => Self::Checked(check),
+            (None, None) => Self::NoDigest,
+            (None, Some(0)) => Self::NoTrailer,
+            (None, Some(_)) => Self::Unexplained,
         }
     }
 }
@@ -137,6 +139,7 @@ impl std::fmt::Display for Verification {
                 f.write_str("unverified: the sender's trailers could not be explained")
             }
             Self::NoTrailer => f.write_str("unverified: no trailer"),
+            Self::NoDigest => f.write_str("unverified: no digest is announced"),
         }
     }
 }
@@ -146,7 +149,7 @@ impl Serialize for Verification {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Announced | Self::Checked(_) => serializer.collect_str(self),
-            Self::Unexplained | Self::NoTrailer => serializer.serialize_none(),
+            Self::Unexplained | Self::NoTrailer | Self::NoDigest => serializer.serialize_none(),
         }
     }
 }

@@ -57,17 +57,17 @@ impl Listener {
         Self { ears, heard, lanes, troubles }
     }
 
-    /// What one look gives: which group, in their order, and the first byte.
-    fn turn(&mut self, mut each: impl FnMut(usize, u8)) {
+    /// What one look gives: which group, in their order, and the number in front.
+    fn turn(&mut self, mut each: impl FnMut(usize, u16)) {
         self.ears.recv(&mut self.heard, WAIT, &mut self.troubles);
         let Heard { bytes, queue } = &mut self.heard;
         while let Some((lane, Datagram { range, .. })) = queue.next() {
             let group = self.lanes.iter().position(|one| *one == lane).unwrap();
-            each(group, bytes[range.start]);
+            each(group, u16::from_be_bytes([bytes[range.start], bytes[range.start + 1]]));
         }
     }
 
-    fn take(&mut self, count: usize) -> Vec<(usize, u8)> {
+    fn take(&mut self, count: usize) -> Vec<(usize, u16)> {
         let (mut taken, began) = (Vec::new(), Instant::now());
         while taken.len() < count {
             assert!(began.elapsed() < DEADLINE, "{} of {count} came", taken.len());
@@ -77,20 +77,31 @@ impl Listener {
     }
 }
 
+/// A datagram with a number in front.
+fn numbered(number: u16) -> [u8; 1_400] {
+    let mut datagram = [0; 1_400];
+    datagram[..2].copy_from_slice(&number.to_be_bytes());
+    datagram
+}
+
 #[test]
-fn what_waits_on_several_groups_comes_in_the_order_in_which_it_was_sent() {
+fn what_comes_beside_the_main_group_is_never_handed_out_before_what_came_earlier_there() {
     let channels = [channel(), channel(), channel()];
     let mut listener = Listener::on(&channels.each_ref().map(|(group, _)| *group));
     // Far more than one look takes; most of it on the first group.
     let order: Vec<_> = (0..2_000).map(|n| if n % 10 < 8 { 0 } else { n % 10 - 7 }).collect();
     for (number, group) in order.iter().enumerate() {
-        let mut datagram = [0; 1_400];
-        datagram[0] = (number % 251) as u8;
-        channels[*group].1.send(&datagram).unwrap();
+        channels[*group].1.send(&numbered(number as u16)).unwrap();
     }
-    let expected: Vec<_> =
-        order.into_iter().enumerate().map(|(n, group)| (group, (n % 251) as u8)).collect();
-    assert!(listener.take(expected.len()) == expected);
+    let taken = listener.take(order.len());
+    let mut next = [0; 3];
+    for (group, number) in taken {
+        let sent: Vec<_> = (0..order.len()).filter(|at| order[*at] == group).collect();
+        assert_eq!(sent[next[group]], usize::from(number), "each group in its own order");
+        next[group] += 1;
+        let earlier = order[..usize::from(number)].iter().filter(|one| **one == 0).count();
+        assert!(group == 0 || next[0] >= earlier, "{number}: {next:?}, {earlier}");
+    }
     assert_eq!(listener.troubles.0, [""; 0]);
 }
 
@@ -99,7 +110,7 @@ fn a_datagram_on_any_group_ends_the_wait() {
     let channels = [channel(), channel(), channel()];
     let mut listener = Listener::on(&channels.each_ref().map(|(group, _)| *group));
     for (index, (_, sender)) in channels.iter().enumerate() {
-        sender.send(&[7; 20]).unwrap();
+        sender.send(&numbered(7)).unwrap();
         assert_eq!(listener.take(1), [(index, 7)]);
     }
     let began = Instant::now();
@@ -113,7 +124,7 @@ fn a_group_that_is_left_is_heard_no_more_and_the_others_are() {
     let groups = channels.each_ref().map(|(group, _)| *group);
     let mut listener = Listener::on(&groups);
     for (_, sender) in &channels {
-        sender.send(&[1; 20]).unwrap();
+        sender.send(&numbered(1)).unwrap();
     }
     listener.ears.recv(&mut listener.heard, WAIT, &mut listener.troubles);
     listener.ears.leave(groups[0]);
@@ -121,14 +132,14 @@ fn a_group_that_is_left_is_heard_no_more_and_the_others_are() {
     let next = listener.heard.queue.next().map(|(lane, _)| lane);
     assert_eq!(next, Some(listener.lanes[1]), "the other one's were not lost with it");
     for (_, sender) in &channels {
-        sender.send(&[2; 20]).unwrap();
+        sender.send(&numbered(2)).unwrap();
     }
     assert_eq!(listener.take(1), [(1, 2)]);
     // Joined again it has a lane, and nothing of before is in it.
     let lane = listener.ears.join(groups[0], None, Stream::Main, &mut listener.troubles);
     listener.heard.queue.give(listener.ears.owners());
     assert_eq!(lane, Some(listener.lanes[0]));
-    channels[0].1.send(&[3; 20]).unwrap();
+    channels[0].1.send(&numbered(3)).unwrap();
     assert_eq!(listener.take(1), [(0, 3)]);
     let ReceiveFigures { kernel_drops, receive_calls, .. } = listener.ears.figures;
     assert!(kernel_drops == 0 && receive_calls > 0);
@@ -140,7 +151,7 @@ fn a_group_too_many_is_told_and_ends_nothing() {
     let mut listener = Listener::on(&channels.each_ref().map(|(group, _)| *group));
     assert_eq!(listener.lanes.len(), LANES);
     assert!(listener.troubles.0[0].contains("3 groups are joined already"));
-    channels[1].1.send(&[5; 20]).unwrap();
+    channels[1].1.send(&numbered(5)).unwrap();
     assert_eq!(listener.take(1), [(1, 5)]);
 }
 
