@@ -134,7 +134,7 @@ fn pacing(place: &Place, directory: &Path, rounds: usize, goals: &mut Table) {
 /// One headend from its start to the second channel on air.
 fn round(place: &Place, directory: &Path, [on_air, published]: [&Path; 2], phases: &mut Phases) {
     let first = Stream::new(MBIT, on_air);
-    let second = Stream { repair: Some(0.10), ..Stream::new(0.064, published) };
+    let second = Stream::new(0.064, published).repaired(rig::place::group(), "ratio = 0.1");
     let tap = Tap::start(place, first.group, PAYLOAD_BYTES);
     let mut headend = Headend::start(place, directory, std::slice::from_ref(&first), &[]);
     let start = now();

@@ -35,6 +35,8 @@ pub(crate) struct Fetched {
     pub(crate) wall_seconds: f64,
     pub(crate) cycles: f64,
     pub(crate) datagrams: f64,
+    /// Those with symbols of the object, until it needed no more.
+    pub(crate) symbols: f64,
     pub(crate) kernel_drops: f64,
     pub(crate) calls: f64,
     pub(crate) path: String,
@@ -47,6 +49,17 @@ impl Fetching {
         Self::start_as(place, number, group, output, &[])
     }
 
+    /// The same with further arguments of the box.
+    pub(crate) fn start_with(
+        place: &Place,
+        number: usize,
+        group: SocketAddrV4,
+        output: &Path,
+        more: &[&str],
+    ) -> Self {
+        Self::start_wrapped(place, number, group, output, &[], more)
+    }
+
     pub(crate) fn start_as(
         place: &Place,
         number: usize,
@@ -54,12 +67,23 @@ impl Fetching {
         output: &Path,
         wrap: &[&str],
     ) -> Self {
+        Self::start_wrapped(place, number, group, output, wrap, &[])
+    }
+
+    fn start_wrapped(
+        place: &Place,
+        number: usize,
+        group: SocketAddrV4,
+        output: &Path,
+        wrap: &[&str],
+        more: &[&str],
+    ) -> Self {
         let mut program: Vec<PathBuf> = wrap.iter().map(PathBuf::from).collect();
         program.push(receiver().to_owned());
         let mut command = Command::new(&program[0]);
         command.args(&program[1..]).arg("fetch").arg(format!("infocast://{group}/{OBJECT}"));
         command.args(["--interface", place.receive_interface, "--json", "--quiet"]);
-        command.args(["--timeout", "60", "--attempts", "2", "--output"]).arg(output);
+        command.args(["--timeout", "60", "--attempts", "2", "--output"]).arg(output).args(more);
         let process = Process::at_receiver(place, number, &mut command);
         Self { process, output: output.to_owned() }
     }
@@ -104,6 +128,10 @@ impl Waited {
             wall_seconds: ended.wall_seconds,
             cycles: of("cycles"),
             datagrams: of("datagrams"),
+            symbols: ["stored", "duplicates", "repair_stored", "repair_useless"]
+                .map(of)
+                .iter()
+                .sum(),
             kernel_drops: of("kernel_drops"),
             calls: of("receive_calls"),
             path: find(&json, "receive_path").map_or("not told".to_owned(), word),

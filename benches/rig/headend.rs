@@ -30,8 +30,8 @@ pub(crate) struct Stream {
     pub(crate) burst_us: Option<u32>,
     /// Behind each cycle, so that the counters of one cycle can be read.
     pub(crate) pause_ms: u32,
-    /// Repair symbols for each source symbol, in a companion on a group of its own.
-    pub(crate) repair: Option<f64>,
+    /// The value of its key `repair`, where it has a companion.
+    pub(crate) repair: Option<String>,
 }
 
 impl Stream {
@@ -39,6 +39,12 @@ impl Stream {
         let group = super::place::group();
         let (kbps, image) = (mbit * 1_000.0, image.to_owned());
         Self { group, kbps, image, burst_us: None, pause_ms: 0, repair: None }
+    }
+
+    /// The same with a companion on `group`; `more` are further keys of `repair`.
+    pub(crate) fn repaired(mut self, group: SocketAddrV4, more: &str) -> Self {
+        self.repair = Some(format!("{{ group = \"{group}\", {more} }}"));
+        self
     }
 }
 
@@ -95,9 +101,24 @@ impl<'a> Headend<'a> {
         more: &[&str],
         wrap: &[&str],
     ) -> Self {
+        Self::of(place, directory, &line_up_text(streams), more, wrap)
+    }
+
+    /// The same with an announce session.
+    pub(crate) fn announcing(
+        place: &'a Place,
+        directory: &Path,
+        streams: &[Stream],
+        announce: SocketAddrV4,
+    ) -> Self {
+        let text = format!("announce = \"{announce}\"\n{}", line_up_text(streams));
+        Self::of(place, directory, &text, &[], &[])
+    }
+
+    fn of(place: &'a Place, directory: &Path, text: &str, more: &[&str], wrap: &[&str]) -> Self {
         let spool = tempfile::tempdir_in(directory).unwrap();
         let line_up = spool.path().join("lineup.toml");
-        std::fs::write(&line_up, line_up_text(streams)).unwrap();
+        std::fs::write(&line_up, text).unwrap();
         let port = place.at_sender(|| TcpListener::bind("127.0.0.1:0").unwrap().local_addr());
         let metrics = port.unwrap();
         let mut program = wrap.to_vec();
@@ -188,9 +209,8 @@ fn line_up_text(streams: &[Stream]) -> String {
         if let Some(micros) = burst_us {
             writeln!(text, "burst_us = {micros}").unwrap();
         }
-        if let Some(ratio) = repair {
-            let group = super::place::group();
-            writeln!(text, "repair = {{ group = \"{group}\", ratio = {ratio} }}").unwrap();
+        if let Some(repair) = repair {
+            writeln!(text, "repair = {repair}").unwrap();
         }
         writeln!(
             text,

@@ -77,6 +77,20 @@ impl Place {
         })
     }
 
+    /// Namespaces that somebody else has joined: `vA` at the sender, `vB` at each receiver.
+    pub(crate) const fn of_lines(sender: Namespace, receivers: Vec<Namespace>) -> Self {
+        Self {
+            name: "lines",
+            sender: Some(sender),
+            receivers,
+            send_interface: "vA",
+            send_address: Ipv4Addr::new(10, 77, 0, 1),
+            receive_interface: "vB",
+            receive_address: Ipv4Addr::new(10, 78, 0, 2),
+            ttl: 1,
+        }
+    }
+
     /// Loopback: of a namespace of its own where that is allowed, else of the machine with TTL 0.
     pub(crate) fn loopback() -> Self {
         let sender = allowed().then(|| {

@@ -9,7 +9,7 @@ use super::counts::Watch;
 use super::peer::{Task, Transfer};
 use super::process::Process;
 
-const RENDEZVOUS: Ipv4Addr = Ipv4Addr::new(239, 50, 0, 1);
+pub(crate) const RENDEZVOUS: Ipv4Addr = Ipv4Addr::new(239, 50, 0, 1);
 pub(crate) const DATA: Ipv4Addr = Ipv4Addr::new(239, 50, 0, 2);
 
 /// One transfer: a receiver per namespace, since they are told apart by address.

@@ -8,7 +8,8 @@ use super::counts::Watch;
 use super::peer::{Task, Transfer};
 use super::process::Process;
 
-const PUBLIC: Ipv4Addr = Ipv4Addr::new(239, 40, 0, 1);
+pub(crate) const PORT: u16 = 1_044;
+pub(crate) const PUBLIC: Ipv4Addr = Ipv4Addr::new(239, 40, 0, 1);
 pub(crate) const DATA: Ipv4Addr = Ipv4Addr::new(239, 40, 0, 2);
 const BUFFER_BYTES: &str = "4194304";
 
