@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use stbcast_object::{Group, Micros};
+use stbcast_object::Group;
 
 use super::heard::LANES;
 use crate::{GroupDecoder, Input, Listen};
@@ -41,16 +41,15 @@ impl Decoders {
         }
     }
 
-    /// The input that a datagram of a lane is; its payload is a range of `bytes`. It came at `wall`
-    /// since the Unix epoch.
+    /// The input that a datagram of a lane is; its payload is a range of `bytes`. What a description
+    /// says of its life is held against the sender's clock alone: a box that boots may have none.
     pub(super) fn decode(
         &mut self,
         lane: usize,
         from: IpAddr,
         bytes: &[u8],
-        wall: Micros,
     ) -> Option<Input<'static, Range<usize>>> {
         let known = self.lanes.get_mut(lane)?.as_mut()?;
-        Some(known.decoder.decode(from, bytes, Some(wall)))
+        Some(known.decoder.decode(from, bytes, None))
     }
 }

@@ -181,8 +181,7 @@ impl<'a> Shell<'a> {
                 let (lane, Datagram { from, at, range }) = queue.next()?;
                 *told_at = at.max(*told_at);
                 let start = range.start;
-                let wall = clock.wall_at(*told_at).into();
-                let input = decoders.decode(lane, from.ip(), bytes.get(range)?, wall)?;
+                let input = decoders.decode(lane, from.ip(), bytes.get(range)?)?;
                 Some((*told_at, input.within(start)))
             });
             if halt == Halt::Moved {
