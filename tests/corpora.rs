@@ -33,6 +33,7 @@ targets!(
     fec_geometry,
     census_ops,
     fetch_ops,
+    described_ops,
     boot_ops
 );
 

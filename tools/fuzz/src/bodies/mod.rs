@@ -16,6 +16,7 @@ use stbcast_infocast::{Algorithm, Check, Coverage, Header, Name, ObjectType, Pre
 use stbcast_object::Group;
 
 mod bootcast;
+mod described;
 mod fec;
 mod flute;
 mod infocast;
@@ -24,6 +25,7 @@ mod object;
 mod receiver;
 
 pub use self::bootcast::bootcast_info;
+pub use self::described::described_ops;
 pub use self::fec::fec_geometry;
 pub use self::flute::{flute_fdt, flute_session};
 pub use self::infocast::{infocast_learner, infocast_packet};
