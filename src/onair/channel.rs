@@ -184,6 +184,8 @@ impl OnAir {
         let channel = &mut self.programme.channel;
         channel.bit_rate_bps = announce_bps(session, channel.group.ip_udp_bytes());
         self.set_pace(now);
+        // Not when the pass would have come that it was idle until.
+        self.pacer = Pacer::new(pace(&self.programme), now);
     }
 
     /// Goes on at the pace of the programme.

@@ -17,10 +17,16 @@ const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// When a datagram arrived, by the kernel, and its bytes.
 type Heard = (Duration, Vec<u8>);
 
+/// A socket that has joined `group` and has the kernel say when datagrams arrived, from the first on.
+fn stamped(group: &str) -> UdpSocket {
+    let socket = join(group);
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
+    socket
+}
+
 /// Everything on a group until nothing came for three seconds.
 fn hear_out(socket: &UdpSocket, longest: Duration) -> Vec<Heard> {
     socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
-    setsockopt(socket, sockopt::ReceiveTimestampns, &true).unwrap();
     let (mut heard, end) = (Vec::new(), Instant::now() + longest);
     while Instant::now() < end {
         match receive(socket) {
@@ -59,7 +65,7 @@ fn legacy_cycles(repair: &str) -> Vec<Vec<u8>> {
     site.object("splash", "splash.img", "");
     site.file("boot.img", &noise(20, 300_000));
     site.file("splash.img", &noise(21, 50_001));
-    let socket = join(&group);
+    let socket = stamped(&group);
     let headend = site.serve(&["--cycles", "2"]);
     let heard = hear_out(&socket, Duration::from_secs(20));
     assert_eq!(headend.finish().0, 0);
@@ -83,7 +89,7 @@ fn repair_symbols_are_spread_evenly_at_their_ratio() {
     let companion = site.repair("ratio = 0.2, fec = \"rs8\"");
     site.object("boot", "boot.img", "");
     site.file("boot.img", &noise(22, 1_000_000));
-    let (source, repair) = (join(&group), join(&companion));
+    let (source, repair) = (stamped(&group), stamped(&companion));
     let headend = site.serve(&["--cycles", "3"]);
     let listen = std::thread::spawn(move || hear_out(&repair, Duration::from_secs(30)));
     let slices = hear_out(&source, Duration::from_secs(30)).len();
@@ -148,9 +154,10 @@ fn the_announcement_says_all_that_a_box_must_know() {
 }
 
 /// When what a headend sends first belongs to a new revision.
+#[track_caller]
 fn first_of(heard: &[Heard], mut is_new: impl FnMut(&[u8]) -> bool) -> (Duration, usize) {
     let place = heard.iter().position(|(_, datagram)| is_new(datagram));
-    let place = place.expect("the new revision came");
+    let place = place.unwrap_or_else(|| panic!("nothing new in {} datagrams", heard.len()));
     (heard[place].0, place)
 }
 
@@ -163,7 +170,7 @@ fn a_new_revision_is_announced_a_second_before_its_first_slice_and_its_repair_fo
     site.object("boot", "boot.img", "");
     let (old, new) = (noise(24, 400_000), noise(25, 400_000));
     site.file("boot.img", &old);
-    let sockets = [join(&announce), join(&group), join(&companion)];
+    let sockets = [&announce, &group, &companion].map(|group| stamped(group));
     let mut headend = site.serve(&[]);
     site.file("boot.img", &new);
     headend.signal(Signal::HUP);
