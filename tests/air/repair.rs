@@ -82,6 +82,38 @@ fn legacy_boxes_receive_the_same_datagrams_in_the_same_order_with_and_without_re
 }
 
 #[test]
+fn the_channel_itself_goes_on_undisturbed_when_its_repair_comes_changes_and_goes() {
+    let mut site = Site::new();
+    let group = site.channel("images", 2_000, 1_000);
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(31, 50_000));
+    let socket = join(&group);
+    let mut headend = site.serve(&[]);
+    let mut line = format!("group = \"{group}\"");
+    let companion = super::harness::free_group();
+    let keys = ["ratio = 0.1", "ratio = 0.5, fec = \"rs16\"", "senders = 2, sender_index = 1", ""];
+    for (generation, keys) in (2..).zip(keys) {
+        let repair = format!("\nrepair = {{ group = \"{companion}\", {keys} }}");
+        let next = format!("group = \"{group}\"{}", if keys.is_empty() { "" } else { &repair });
+        site.replace(&line, &next);
+        line = next;
+        site.write();
+        headend.signal(Signal::HUP);
+        headend.wait_for(&format!("line-up {generation} is on air"));
+    }
+    let repaired = headend.log.iter().filter(|line| line.contains("channel images repair: on air"));
+    assert_eq!(repaired.count(), 3);
+    socket.set_nonblocking(true).unwrap();
+    let mut buffer = [0; 2_048];
+    let heard = std::iter::from_fn(|| socket.recv(&mut buffer).ok().map(|_| buffer));
+    let number = |datagram: [u8; 2_048]| u32::from_be_bytes(datagram[4..8].try_into().unwrap());
+    let numbers: Vec<u32> = heard.map(number).collect();
+    assert!(numbers.len() > 5);
+    let expected: Vec<u32> = (0..numbers.len() as u32).map(|n| n % 50 + 1).collect();
+    assert_eq!(numbers, expected, "a cycle was interrupted");
+}
+
+#[test]
 fn repair_symbols_are_spread_evenly_at_their_ratio() {
     let mut site = Site::new();
     site.announce();
@@ -165,7 +197,8 @@ fn first_of(heard: &[Heard], mut is_new: impl FnMut(&[u8]) -> bool) -> (Duration
 fn a_new_revision_is_announced_a_second_before_its_first_slice_and_its_repair_follows() {
     let mut site = Site::new();
     let announce = site.announce();
-    let group = site.channel("images", 800, 1_000);
+    // Cycles of 5.7 s.
+    let group = site.channel("images", 600, 1_000);
     let companion = site.repair("ratio = 0.5");
     site.object("boot", "boot.img", "");
     let (old, new) = (noise(24, 400_000), noise(25, 400_000));
@@ -175,7 +208,7 @@ fn a_new_revision_is_announced_a_second_before_its_first_slice_and_its_repair_fo
     site.file("boot.img", &new);
     headend.signal(Signal::HUP);
     let ears = sockets
-        .map(|socket| std::thread::spawn(move || hear_out(&socket, Duration::from_secs(12))));
+        .map(|socket| std::thread::spawn(move || hear_out(&socket, Duration::from_secs(14))));
     headend.wait_for("line-up 2 is on air");
     let [announced, slices, repair] = ears.map(|ear| ear.join().unwrap());
     drop(headend);
@@ -197,10 +230,10 @@ fn a_new_revision_is_announced_a_second_before_its_first_slice_and_its_repair_fo
     });
     let lead = sent_at.saturating_sub(told_at);
     assert!(lead >= Duration::from_secs(1), "announced {lead:?} before");
-    assert!(lead <= Duration::from_millis(3_500), "boxes wait for {lead:?}");
+    assert!(lead <= Duration::from_millis(4_500), "boxes wait for {lead:?}");
     assert_eq!(slices[place].1[4..8], [0, 0, 0, 1], "the old cycle was finished");
     assert!(mended_at >= sent_at, "repair symbols came before the slices they repair");
-    assert!(mended_at - sent_at < Duration::from_millis(500), "{:?}", mended_at - sent_at);
+    assert!(mended_at - sent_at < Duration::from_secs(2), "{:?}", mended_at - sent_at);
 }
 
 #[test]
