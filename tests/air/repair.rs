@@ -103,6 +103,8 @@ fn the_channel_itself_goes_on_undisturbed_when_its_repair_comes_changes_and_goes
     }
     let repaired = headend.log.iter().filter(|line| line.contains("channel images repair: on air"));
     assert_eq!(repaired.count(), 3);
+    let again = headend.log.iter().filter(|line| line.contains("channel images: on air"));
+    assert_eq!(again.count(), 1, "it was put on air anew");
     socket.set_nonblocking(true).unwrap();
     let mut buffer = [0; 2_048];
     let heard = std::iter::from_fn(|| socket.recv(&mut buffer).ok().map(|_| buffer));
@@ -195,10 +197,20 @@ fn first_of(heard: &[Heard], mut is_new: impl FnMut(&[u8]) -> bool) -> (Duration
 
 #[test]
 fn a_new_revision_is_announced_a_second_before_its_first_slice_and_its_repair_follows() {
+    // Cycles of 5.7 s: boxes do not wait for the end of one.
+    change_a_revision(600);
+}
+
+#[test]
+fn a_new_revision_of_a_short_cycle_is_announced_a_second_before_its_first_slice_too() {
+    // Cycles of 0.4 s.
+    change_a_revision(8_000);
+}
+
+fn change_a_revision(kbps: u32) {
     let mut site = Site::new();
     let announce = site.announce();
-    // Cycles of 5.7 s.
-    let group = site.channel("images", 600, 1_000);
+    let group = site.channel("images", kbps, 1_000);
     let companion = site.repair("ratio = 0.5");
     site.object("boot", "boot.img", "");
     let (old, new) = (noise(24, 400_000), noise(25, 400_000));
