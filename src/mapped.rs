@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::{Deref, DerefMut};
 
-use memmap2::{Mmap, MmapMut, MmapOptions};
+use memmap2::{Advice, Mmap, MmapMut, MmapOptions};
 use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 
@@ -62,6 +62,9 @@ impl Draft {
         // SAFETY: the file is a temporary one that we have just made, under a random name that only
         // we know, readable by us alone; no other mapping of it exists, and nobody truncates it.
         let map = unsafe { MmapOptions::new().map_mut(file)? };
+        // Touching a page that was never written makes the system read ahead, megabytes of nothing,
+        // in one go that delays every thread on that processor by 20 ms and more.
+        map.advise(Advice::Random)?;
         Ok(Self(map))
     }
 
@@ -71,6 +74,7 @@ impl Draft {
     /// # Errors
     /// When the system refuses.
     pub(crate) fn finish(self) -> io::Result<Mapped> {
+        self.0.advise(Advice::Normal)?;
         Ok(Mapped(Some(self.0.make_read_only()?)))
     }
 }
