@@ -17,5 +17,11 @@
 extern crate alloc;
 
 mod info;
+mod query;
+mod stable;
+mod url;
 
 pub use info::{BootcastInfo, ImageRef, InfoError, Part, TEXT_BYTES_MAX};
+pub use query::BootQuery;
+pub use stable::{delay, permille};
+pub use url::{Host, HttpUrl, SourceUrl, TftpUrl, URL_BYTES_MAX, UrlError};

@@ -54,6 +54,7 @@ mod slice_table;
 mod stats;
 mod storage;
 mod target;
+mod unicast;
 
 #[cfg(feature = "io")]
 pub mod io;
@@ -72,3 +73,4 @@ pub use recovery::{Recovered, Recoverer, Recovery, RecoveryAreas, RecoveryOutcom
 pub use stats::{Reject, Rejection, Stats};
 pub use storage::{Committed, MemoryStorage, OutsideArea, Storage};
 pub use target::{FileName, FileNameError, Target};
+pub use unicast::{Answer, Request, Server, TftpOptions, UnicastError};

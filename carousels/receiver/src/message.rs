@@ -8,7 +8,9 @@ use core::ops::Range;
 use stbcast_bootcast::Part;
 use stbcast_object::Group;
 
-use crate::{Announcement, Arrival, Event, Recovered, Recovery, Reject, SymbolArrival};
+use crate::{
+    Announcement, Answer, Arrival, Event, Recovered, Recovery, Reject, Request, SymbolArrival,
+};
 
 /// Something that happened outside.
 #[derive(Clone, Debug)]
@@ -39,6 +41,24 @@ pub enum Input<'a, P> {
     },
     /// A datagram arrived that is refused: its length in bytes, and why.
     Rejected(usize, Reject),
+    /// Bytes that an [`Output::Request`] asked for, the next ones.
+    Bytes {
+        /// The request's number.
+        id: u64,
+        /// Their place in the object.
+        offset: u64,
+        /// How many.
+        length: usize,
+        /// Handle of the bytes.
+        payload: P,
+    },
+    /// An [`Output::Request`] ended.
+    Answered {
+        /// The request's number.
+        id: u64,
+        /// How.
+        answer: Answer,
+    },
     /// The [`Output::Recover`] is done. Other inputs may come before.
     Recovered(Recovered),
     /// The [`Output::Compare`] is done.
@@ -166,6 +186,14 @@ pub enum Output<P> {
     },
     /// Put the slot in place of what the store held, all or nothing.
     Commit,
+    /// Ask a server for bytes. At most one request is under way; it ends with one
+    /// [`Input::Answered`], unless it is cancelled.
+    Request(Request),
+    /// The request under way is not wanted any more: nothing of it may be handed in from here on.
+    CancelRequest {
+        /// The request's number.
+        id: u64,
+    },
     /// Tell somebody.
     Event(Event),
 }

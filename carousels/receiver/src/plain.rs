@@ -95,7 +95,9 @@ impl<P> Plain<P> {
             | Input::Announced { .. }
             | Input::Heard { .. }
             | Input::Recovered(_)
-            | Input::Compared { .. } => {}
+            | Input::Compared { .. }
+            | Input::Bytes { .. }
+            | Input::Answered { .. } => {}
         }
         let stores = |o: &&Output<P>| matches!(o, Output::Write { .. } | Output::Copy { .. });
         let added = self.queue.iter().skip(before).filter(stores).count();

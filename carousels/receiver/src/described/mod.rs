@@ -159,6 +159,8 @@ impl<P: Clone> Described<P> {
             Input::ReadBack(bytes) => self.on_read_back(now, bytes),
             Input::ReadFailed => self.fail(FetchError::Storage { doing: "read back" }),
             Input::Committed { ok } => self.on_committed(ok),
+            // Nothing is asked of servers.
+            Input::Bytes { .. } | Input::Answered { .. } => {}
         }
         self.recover_next();
         self.leave_when_enough(now);
