@@ -17,11 +17,13 @@
 extern crate alloc;
 
 mod info;
+mod order;
 mod query;
 mod stable;
 mod url;
 
 pub use info::{BootcastInfo, ImageRef, InfoError, Part, TEXT_BYTES_MAX};
+pub use order::{Order, OrderError, Protocol};
 pub use query::BootQuery;
 pub use stable::{delay, permille};
 pub use url::{Host, HttpUrl, SourceUrl, TftpUrl, URL_BYTES_MAX, UrlError};
