@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use stbcast_fec::Choice;
 use stbcast_infocast::{Check, Name, ObjectType, Precoding};
+use stbcast_object::xml::Place;
 use stbcast_object::{Group, Micros};
 
 mod names;
@@ -226,7 +227,8 @@ impl Finding {
     }
 
     pub(crate) fn at(mut self, text: &str, offset: usize) -> Self {
-        self.at = Some(line_and_column(text, offset));
+        let Place { line, column } = Place::of(text, offset);
+        self.at = Some((line, column));
         self
     }
 
@@ -243,13 +245,6 @@ impl fmt::Display for Finding {
             None => f.write_str(&self.message),
         }
     }
-}
-
-fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset.min(text.len())).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-    (before.matches('\n').count() + 1, column)
 }
 
 /// What reading a line-up gave: the line-up unless a finding is an error, and all findings.

@@ -20,6 +20,7 @@ mod slices;
 mod time;
 
 pub mod limits;
+pub mod xml;
 
 pub use datagram::{Datagram, Head, Tail};
 pub use group::{Group, GroupError};

@@ -21,7 +21,7 @@ pub enum FdtError {
     #[error("elements lie deeper than {}", limits::DEPTH_MAX)]
     Depth,
     /// A tag with more attributes than any needs.
-    #[error("a tag has more than {} attributes", limits::EQUAL_SIGNS_MAX)]
+    #[error("a tag has more than {} attributes", limits::ATTRIBUTES_MAX)]
     Attributes,
     /// Not well-formed, or more nodes than are taken.
     #[error("the instance is not well-formed XML within the limits")]

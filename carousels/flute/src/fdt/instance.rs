@@ -3,8 +3,29 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{FdtError, File, limits, read, scan, write};
+use stbcast_object::xml;
+
+use super::{FdtError, File, limits, read, write};
 use crate::ntp::NtpSeconds;
+
+/// What is taken of the XML. The parser counts texts and comments to the elements.
+const XML: xml::Limits = xml::Limits {
+    depth: limits::DEPTH_MAX,
+    elements: limits::NODES_MAX as usize,
+    attributes: limits::ATTRIBUTES_MAX,
+    document_type: xml::DocumentType::Refused,
+};
+
+const fn refused(why: xml::Refused) -> FdtError {
+    match why {
+        xml::Refused::DocumentType { .. } | xml::Refused::InternalSubset { .. } => {
+            FdtError::DocumentType
+        }
+        xml::Refused::Depth { .. } => FdtError::Depth,
+        xml::Refused::Elements { .. } => FdtError::Xml,
+        xml::Refused::Attributes { .. } => FdtError::Attributes,
+    }
+}
 
 /// An FDT instance: files, and until when their description holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +62,7 @@ impl Instance {
             return Err(FdtError::Bytes { bytes: bytes.len() });
         }
         let text = core::str::from_utf8(bytes).map_err(|_| FdtError::Utf8)?;
-        scan::scan(text)?;
+        xml::guard(text, &XML).map_err(refused)?;
         read::instance(text)
     }
 

@@ -6,7 +6,6 @@ mod file;
 mod instance;
 mod location;
 mod read;
-mod scan;
 mod write;
 
 pub use error::FdtError;
@@ -33,8 +32,8 @@ pub mod limits {
     pub const FILES_MAX: usize = 256;
     /// Elements inside elements.
     pub const DEPTH_MAX: usize = 8;
-    /// `=` signs in one tag, of which an attribute has at least one.
-    pub const EQUAL_SIGNS_MAX: usize = 256;
+    /// Attributes and name spaces of an element.
+    pub const ATTRIBUTES_MAX: usize = 256;
     /// Bytes of a URL.
     pub const URL_BYTES_MAX: usize = 512;
     /// Bytes of a media type.

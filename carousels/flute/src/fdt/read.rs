@@ -18,7 +18,7 @@ use crate::ntp::NtpSeconds;
 use crate::scheme::encoding_id;
 use crate::{Code, Fti, Scheme};
 
-/// Reads an instance that [`super::scan`] has passed.
+/// Reads an instance that [`stbcast_object::xml::guard`] has passed.
 pub(super) fn instance(text: &str) -> Result<Instance, FdtError> {
     let options =
         ParsingOptions { allow_dtd: false, nodes_limit: limits::NODES_MAX, ..Default::default() };

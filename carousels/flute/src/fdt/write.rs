@@ -3,6 +3,8 @@
 use alloc::string::String;
 use core::fmt::{Display, Write as _};
 
+use stbcast_object::xml::Escaped;
+
 use super::digest::{base64, content_digest};
 use super::{FDT_NAMESPACE, File, Instance, OWN_NAMESPACE};
 use crate::{Fti, Scheme};
@@ -24,27 +26,6 @@ impl Writer {
         if let Some(value) = value {
             self.attribute(name, value);
         }
-    }
-}
-
-/// Escapes what is written through it, for use inside double quotes (XML 1.0 §2.3, §3.3.3).
-struct Escaped<'a>(&'a mut String);
-
-impl core::fmt::Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        for character in text.chars() {
-            match character {
-                '&' => self.0.push_str("&amp;"),
-                '<' => self.0.push_str("&lt;"),
-                '>' => self.0.push_str("&gt;"),
-                '"' => self.0.push_str("&quot;"),
-                '\t' | '\n' | '\r' => write!(self.0, "&#{};", u32::from(character))?,
-                // No XML 1.0 document can hold the others, not even escaped.
-                c if c.is_control() => self.0.push('?'),
-                c => self.0.push(c),
-            }
-        }
-        Ok(())
     }
 }
 
