@@ -17,8 +17,11 @@ use stbcast_object::{Group, Micros};
 mod names;
 mod repair;
 mod rules;
+mod target;
 mod vendor;
 mod written;
+
+pub use target::{MacPrefix, Ring, Serials, Target, TargetAnswer};
 
 /// Largest line-up file read, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -36,6 +39,8 @@ pub struct LineUp {
     pub announce: Option<Announce>,
     /// The channels in the order of the file. No two have the same name.
     pub channels: Vec<Channel>,
+    /// Which box gets which StbConfig over HTTP; the first rule that matches answers.
+    pub targets: Vec<Target>,
 }
 
 /// The announce session.
@@ -277,7 +282,8 @@ pub fn read(path: &Path) -> Reading {
     }
 }
 
-/// Parses the text of a line-up whose sources are relative to `directory`.
+/// Parses the text of a line-up whose sources are relative to `directory`; lists of serial numbers
+/// are read.
 pub fn parse(text: &str, directory: &Path) -> Reading {
     let mut findings = Vec::new();
     let is_xml = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('<');

@@ -10,6 +10,7 @@ use stbcast_object::{Group, Micros};
 
 use super::names::did_you_mean;
 use super::repair::{AnnounceDraft, RepairDraft};
+use super::target::TargetDraft;
 use super::{Channel, DEFAULT_TTL, Finding, LineUp, Object, ObjectId, Protocol};
 use crate::pacer::BURST;
 
@@ -31,6 +32,7 @@ pub(super) struct At<T> {
 pub(super) struct LineUpDraft {
     pub(super) announce: Option<At<AnnounceDraft>>,
     pub(super) channels: Vec<ChannelDraft>,
+    pub(super) targets: Vec<TargetDraft>,
 }
 
 /// A channel as somebody wrote it.
@@ -87,7 +89,7 @@ pub(super) fn check(
     findings: &mut Vec<Finding>,
 ) -> LineUp {
     let mut rules = Rules { text, directory, findings, objects: HashMap::new() };
-    let LineUpDraft { announce, channels: drafts } = draft;
+    let LineUpDraft { announce, channels: drafts, targets } = draft;
     if drafts.is_empty() {
         rules.findings.push(Finding::error("the line-up has no channel"));
     }
@@ -98,13 +100,16 @@ pub(super) fn check(
     let first = checked.first().map(|(channel, _)| channel);
     let announced = announce.as_ref().and_then(|draft| rules.announce(draft, first));
     rules.across_groups(&checked, announced.as_ref().zip(announce.as_ref()));
+    let named = targets.iter().filter_map(|draft| draft.stbconfig.as_ref());
+    let named: Vec<_> = named.map(|name| name.value.as_str()).collect();
+    let targets = rules.targets(&targets, &named);
     let channels = checked.into_iter().map(|(channel, _)| channel).collect();
-    LineUp { announce: announced, channels }
+    LineUp { announce: announced, channels, targets }
 }
 
 pub(super) struct Rules<'a> {
     text: &'a str,
-    directory: &'a Path,
+    pub(super) directory: &'a Path,
     findings: &'a mut Vec<Finding>,
     /// Every place an object name stands at.
     objects: HashMap<String, Vec<ObjectId>>,
@@ -115,7 +120,7 @@ impl Rules<'_> {
         self.findings.push(Finding::error(message).at(self.text, offset));
     }
 
-    fn warn(&mut self, offset: usize, message: impl Into<String>) {
+    pub(super) fn warn(&mut self, offset: usize, message: impl Into<String>) {
         self.findings.push(Finding::warning(message).at(self.text, offset));
     }
 

@@ -10,6 +10,7 @@ use super::Finding;
 use super::names::nearest;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::rules::{At, ChannelDraft, CrcDraft, LineUpDraft, ObjectDraft, SourceDraft};
+use super::target::TargetWritten;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +18,8 @@ struct File {
     announce: Option<Spanned<AnnounceWritten>>,
     #[serde(default)]
     channel: Vec<Spanned<ChannelWritten>>,
+    #[serde(default)]
+    target: Vec<Spanned<TargetWritten>>,
 }
 
 #[derive(Deserialize)]
@@ -116,7 +119,7 @@ struct SourceTable {
 }
 
 /// A word, or a number that stands for one.
-struct Word(String);
+pub(super) struct Word(pub(super) String);
 
 impl<'de> Deserialize<'de> for Word {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -178,7 +181,7 @@ impl SourceTable {
     }
 }
 
-fn at<T>(written: Spanned<T>) -> At<T> {
+pub(super) fn at<T>(written: Spanned<T>) -> At<T> {
     let offset = written.span().start;
     At { value: written.into_inner(), offset }
 }
@@ -251,6 +254,7 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         Ok(file) => Some(LineUpDraft {
             announce: file.announce.map(announce),
             channels: file.channel.into_iter().map(draft).collect(),
+            targets: file.target.into_iter().map(TargetWritten::draft).collect(),
         }),
         Err(error) => {
             let message = explain(error.message());
