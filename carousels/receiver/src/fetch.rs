@@ -2,15 +2,16 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::net::IpAddr;
 
 use stbcast_object::{Group, Micros};
 
 use crate::described::Described;
+use crate::download::Download;
 use crate::limits;
 use crate::plain::Plain;
-use crate::{Input, Output, Role, Stats, Target};
+use crate::{Input, Output, Role, Stats, Target, UnicastError};
 
 /// How patient a fetch is, and what it accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +87,9 @@ pub enum FetchError {
         /// Length in bytes.
         length: u64,
     },
+    /// The server did not give it.
+    #[error(transparent)]
+    Unicast(#[from] UnicastError),
     /// Whatever arrived, it never became the object that is announced.
     #[error("the object was whole {failures} times, but never what is announced")]
     Digest {
@@ -128,17 +132,26 @@ enum Way<P> {
     Plain(Box<Plain<P>>),
     /// An announce session, a companion or the object's own session says what it is.
     Described(Box<Described<P>>),
+    /// A server is asked for it.
+    Download(Box<Download<P>>),
 }
 
 impl<P: Clone> Fetch<P> {
     /// A fetch that begins with the first [`Input::Wake`].
     pub fn new(target: Target, options: FetchOptions) -> Self {
         let is_asked = options.announce.is_some() || options.repair.is_some();
+        let location = target.to_string();
         let way = match target {
             Target::Infocast { group, name } if !is_asked => {
                 Way::Plain(Box::new(Plain::new((group, name), options)))
             }
-            target => Way::Described(Box::new(Described::new(target, options))),
+            Target::Infocast { group, name } => {
+                Way::Described(Box::new(Described::new((group, Some(name)), location, options)))
+            }
+            Target::Flute { group, .. } => {
+                Way::Described(Box::new(Described::new((group, None), location, options)))
+            }
+            Target::Unicast(server) => Way::Download(Box::new(Download::new(server, options))),
         };
         Self { way }
     }
@@ -148,6 +161,7 @@ impl<P: Clone> Fetch<P> {
     pub fn handle(&mut self, now: Micros, input: Input<'_, P>) -> Outputs<'_, P> {
         match &mut self.way {
             Way::Plain(plain) => plain.handle(now, input),
+            Way::Download(download) => download.handle(now, input),
             Way::Described(described) => {
                 described.handle(now, input);
                 if described.gave_up() {
@@ -172,6 +186,7 @@ impl<P: Clone> Fetch<P> {
         let queue = match &mut self.way {
             Way::Plain(plain) => plain.queue(),
             Way::Described(described) => described.queue(),
+            Way::Download(download) => download.queue(),
         };
         Outputs { queue }
     }
@@ -181,6 +196,7 @@ impl<P: Clone> Fetch<P> {
         match &self.way {
             Way::Plain(plain) => plain.wake_at(),
             Way::Described(described) => described.wake_at(),
+            Way::Download(download) => download.wake_at(),
         }
     }
 
@@ -190,6 +206,7 @@ impl<P: Clone> Fetch<P> {
         match &self.way {
             Way::Plain(plain) => plain.is_over(),
             Way::Described(described) => described.is_over(),
+            Way::Download(download) => download.is_over(),
         }
     }
 
@@ -198,6 +215,7 @@ impl<P: Clone> Fetch<P> {
         match &self.way {
             Way::Plain(plain) => plain.stats(),
             Way::Described(described) => described.stats(),
+            Way::Download(download) => download.stats(),
         }
     }
 
@@ -206,6 +224,7 @@ impl<P: Clone> Fetch<P> {
         match &self.way {
             Way::Plain(plain) => plain.progress(),
             Way::Described(described) => described.progress(),
+            Way::Download(download) => download.progress(),
         }
     }
 }

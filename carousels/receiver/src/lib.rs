@@ -38,6 +38,7 @@ mod assembly;
 mod boot;
 mod census;
 mod described;
+mod download;
 mod drive;
 mod event;
 mod fetch;

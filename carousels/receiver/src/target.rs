@@ -7,7 +7,9 @@ use stbcast_flute::fdt::Location;
 use stbcast_infocast::Name;
 use stbcast_object::Group;
 
-/// An object on air. As text it is its source URL, by which announcements name it.
+use crate::Server;
+
+/// An object. As text it is its source URL, by which announcements name what is on air.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// `infocast://GROUP:PORT/NAME`: an object of an Infocast channel.
@@ -24,6 +26,8 @@ pub enum Target {
         /// The last part of its URL.
         name: FileName,
     },
+    /// `http://SERVER/PATH` or `tftp://SERVER/PATH`: a file of a server.
+    Unicast(Server),
 }
 
 impl Target {
@@ -32,10 +36,11 @@ impl Target {
         Self::Infocast { group, name }
     }
 
-    /// Where the object itself is sent.
-    pub const fn group(&self) -> Group {
+    /// Where the object itself is sent; `None` where it is asked for.
+    pub const fn group(&self) -> Option<Group> {
         match self {
-            Self::Infocast { group, .. } | Self::Flute { group, .. } => *group,
+            Self::Infocast { group, .. } | Self::Flute { group, .. } => Some(*group),
+            Self::Unicast(_) => None,
         }
     }
 }
@@ -45,6 +50,7 @@ impl fmt::Display for Target {
         match self {
             Self::Infocast { group, name } => write!(f, "infocast://{group}/{name}"),
             Self::Flute { group, name } => write!(f, "{FLUTE}{group}/{}", name.0),
+            Self::Unicast(server) => server.fmt(f),
         }
     }
 }

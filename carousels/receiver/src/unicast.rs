@@ -3,6 +3,8 @@
 //! The transport opens connections and moves bytes. Whether, when and where something is asked, and
 //! what follows from the answer, is the session's business.
 
+use core::fmt;
+
 use stbcast_bootcast::{HttpUrl, TftpUrl};
 use stbcast_object::Micros;
 
@@ -35,6 +37,15 @@ pub enum Server {
         /// How it is asked.
         options: TftpOptions,
     },
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(url) => url.fmt(f),
+            Self::Tftp { url, .. } => url.fmt(f),
+        }
+    }
 }
 
 /// How a TFTP server is asked.

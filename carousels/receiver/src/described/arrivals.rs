@@ -18,7 +18,7 @@ impl<P: Clone> Described<P> {
         if group == self.asked() {
             self.asked_heard.get_or_insert(now);
         }
-        if group == self.target.group() {
+        if group == self.group {
             self.last_alive = now;
         }
     }
@@ -85,7 +85,7 @@ impl<P: Clone> Described<P> {
         if self.options.source.is_some_and(|pinned| pinned != arrival.from) {
             return self.stats.reject(Rejection::WrongSource);
         }
-        if arrival.group == self.target.group() {
+        if arrival.group == self.group {
             self.last_alive = now;
         }
         if let Some(next) = self.next.as_ref().filter(|next| next.toi == arrival.toi) {

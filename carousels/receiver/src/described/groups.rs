@@ -28,7 +28,7 @@ impl<P: Clone> Described<P> {
         let announced = announcement.companion.map(|one| (one.group, Some(one.tsi)));
         let companion = self.options.repair.map(|group| (group, None)).or(announced);
         // Slices are heard there, not symbols.
-        companion.filter(|(group, _)| *group != self.target.group())
+        companion.filter(|(group, _)| *group != self.group)
     }
 
     /// Joins what the state wants joined.
@@ -37,7 +37,7 @@ impl<P: Clone> Described<P> {
         let asked = self.asked();
         self.join_flute((asked, None));
         if matches!(self.state, State::Receiving) && self.carrier() == Carrier::Channel {
-            self.join(self.target.group(), Listen::Slices);
+            self.join(self.group, Listen::Slices);
             if let Some(companion) = self.groups.companion {
                 self.join_flute(companion);
             }

@@ -26,7 +26,7 @@ mod spool;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use stbcast_infocast::{Check, Name};
 use stbcast_object::{Group, Micros};
@@ -40,7 +40,6 @@ use crate::limits::ANNOUNCED_WITHIN;
 use crate::plain::Plain;
 use crate::{
     Announcement, Event, FetchError, FetchOptions, Input, Output, PlainReason, Progress, Stats,
-    Target,
 };
 
 enum State {
@@ -61,7 +60,8 @@ enum State {
 
 /// Fetches an object that is described.
 pub(crate) struct Described<P> {
-    target: Target,
+    /// Where the object itself is sent.
+    group: Group,
     /// Its source URL.
     location: String,
     /// Name on its channel; `None` for a file of a FLUTE session.
@@ -91,17 +91,18 @@ pub(crate) struct Described<P> {
 }
 
 impl<P: Clone> Described<P> {
-    /// A fetch that begins with the first [`Input::Wake`].
-    pub(crate) fn new(target: Target, options: FetchOptions) -> Self {
-        let name = match &target {
-            Target::Infocast { name, .. } => Some(*name),
-            Target::Flute { .. } => None,
-        };
+    /// A fetch of the object at `location` on `group`, with its name there on an Infocast channel.
+    /// Begins with the first [`Input::Wake`].
+    pub(crate) fn new(
+        (group, name): (Group, Option<Name>),
+        location: String,
+        options: FetchOptions,
+    ) -> Self {
         Self {
-            location: target.to_string(),
+            location,
             name,
             groups: Groups::default(),
-            target,
+            group,
             options,
             state: State::Idle,
             attempt: 0,
@@ -129,10 +130,10 @@ impl<P: Clone> Described<P> {
     /// The group whose session describes the object.
     fn asked(&self) -> Group {
         match self.carrier() {
-            Carrier::Session => self.target.group(),
+            Carrier::Session => self.group,
             Carrier::Channel => {
                 let asked = self.options.announce.or(self.options.repair);
-                asked.unwrap_or_else(|| self.target.group())
+                asked.unwrap_or(self.group)
             }
         }
     }
@@ -201,7 +202,7 @@ impl<P: Clone> Described<P> {
 
     /// The plain fetch that goes on from here.
     pub(crate) fn go_plain(&mut self) -> Option<Plain<P>> {
-        let object = (self.target.group(), self.name?);
+        let object = (self.group, self.name?);
         let queue = core::mem::take(&mut self.queue);
         Some(Plain::new(object, self.options.clone()).after(self.stats, queue))
     }

@@ -147,7 +147,7 @@ pub fn fetch(
     observer: &mut dyn Observer,
 ) -> Result<FetchSummary, FetchFailure> {
     let FetchRequest { ref target, source, announce, repair, .. } = *request;
-    for group in [Some(target.group()), announce, repair].into_iter().flatten() {
+    for group in [target.group(), announce, repair].into_iter().flatten() {
         super::same_family(group, source)?;
     }
     let mut storage = FileStorage::new(&request.output)?;

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn the_port_may_be_left_out() {
         for text in ["infocast://239.1.2.3/a", "infocast://[ff15::1]/a", "INFOCAST://239.1.2.3/a"] {
-            assert_eq!(parse_url(text).unwrap().group().port(), 22222, "{text}");
+            assert_eq!(parse_url(text).unwrap().group().unwrap().port(), 22222, "{text}");
         }
     }
 
