@@ -193,7 +193,12 @@ impl<'a> Station<'a> {
             Output::Event(Event::Failed(_) | Event::Plain(_) | Event::NoRepair(_)) => {
                 self.state = State::Failed;
             }
-            Output::Begin { .. } | Output::Read { .. } | Output::Commit | Output::Event(_) => {}
+            Output::Begin { .. }
+            | Output::Read { .. }
+            | Output::Commit
+            | Output::Request(_)
+            | Output::CancelRequest { .. }
+            | Output::Event(_) => {}
         }
         None
     }
