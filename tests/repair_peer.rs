@@ -14,7 +14,7 @@ use std::path::Path;
 use capture::{Air, Dice, rebuild, second_box, thinned};
 use sha2::{Digest, Sha256};
 use stbcast_fec::{Choice, Encoder, Geometry, RepairId, Scheme};
-use stbcast_flute::fdt::{Announced, Companion, File, toi_candidates};
+use stbcast_flute::fdt::{Alternates, Announced, Companion, File, Unicast, toi_candidates};
 use stbcast_flute::{
     AnnounceSession, CompanionSession, CompanionSettings, FdtSettings, Fti, Repair, Share, crc32,
 };
@@ -23,6 +23,12 @@ use stbcast_object::{Datagram, Group, Micros, Slices};
 
 const WALL: Micros = Micros::from_secs(1_790_000_000);
 const REPAIR_TSI: u32 = 7;
+
+/// Where a server would have the object.
+fn unicast() -> Unicast {
+    let list = "http://192.0.2.10:8080/images/boot http://boot.example/boot?x=1&y=2";
+    Unicast::new(Alternates::new(list).unwrap(), 3.try_into().unwrap(), 1_800).unwrap()
+}
 
 /// An object on air with repair: what a headend has of it.
 struct OnAir {
@@ -59,6 +65,7 @@ impl OnAir {
             file.announced = Announced {
                 slice_bytes: self.slice_bytes.try_into().ok(),
                 companion: Some(companion),
+                unicast: Some(unicast()),
                 ..Announced::default()
             };
         }
@@ -233,6 +240,23 @@ fn the_peer_rebuilds_what_is_sent_on_ipv6_with_trailers() {
     on_air.groups = [group(11), group(12), group(3)];
     on_air.precoding = Precoding::CRC32;
     rebuilds(&on_air, 1);
+}
+
+#[test]
+fn the_peer_knows_where_and_when_a_box_may_ask_a_server() {
+    let on_air = planned(Choice::Rs8, 200_001, 1_400);
+    let (code, figures, _) = peer(&on_air, &on_air.cycle(), &["--serial", "1931690851"]);
+    assert_eq!(code, Some(0), "{figures}");
+    let (unicast, release) = (unicast(), Sha256::digest(&on_air.image));
+    let window = Micros::from_secs(u64::from(unicast.window_s()));
+    let delay = stbcast_bootcast::delay("1931690851", &release, window);
+    let expected = serde_json::json!({
+        "urls": unicast.alternates.urls().collect::<Vec<_>>(),
+        "after_cycles": unicast.after_cycles,
+        "window_s": unicast.window_s(),
+        "delay_us": delay.0,
+    });
+    assert_eq!(figures["unicast"], expected);
 }
 
 /// The repair datagrams of a recording.

@@ -6,7 +6,7 @@ product's own code says something.  It is told the source URL and the announce g
 Python 3.11, standard library only.
 
     repair_peer.py rebuild capture.pcap --source infocast://GROUP:PORT/NAME --announce GROUP:PORT
-                   --output FILE [--without-repair]
+                   --output FILE [--without-repair] [--serial SERIAL]
     repair_peer.py self-test DIRECTORY     (carousels/fec/tests/vectors)
 
 Result: ONE JSON line on stdout, diagnostics on stderr.  Exit status: 0 the object is whole and
@@ -243,6 +243,28 @@ class Described(NamedTuple):
     fti: Fti | None
     repair_group: tuple | None
     repair_tsi: int | None
+    unicast: "Unicast | None"
+
+    def agrees_with(self, other):
+        """Where the bytes are served may change; the bytes may not."""
+        return self._replace(unicast=None) == other._replace(unicast=None)
+
+
+class Unicast(NamedTuple):
+    """Where the same bytes are served over HTTP, and when a box may ask."""
+
+    urls: list
+    after_cycles: int
+    window_s: int
+
+    def delay_us(self, serial, sha256):
+        """Section 5.1."""
+        def text(t):
+            return struct.pack(">Q", len(t)) + t
+
+        said = text(b"stbcast delay") + text(serial.encode("ascii")) + text(sha256)
+        chance = int.from_bytes(hashlib.sha256(said).digest()[:8], "big")
+        return chance * self.window_s * 1_000_000 >> 64
 
 
 class Announcements:
@@ -320,10 +342,26 @@ def file_of(file):
                   int(file.attrib["FEC-OTI-FEC-Instance-ID"])).check()
         group = address_and_port(file.attrib[OURS + "Repair-Group"])
         tsi = int(file.attrib[OURS + "Repair-TSI"])
+    unicast = unicast_of(file)
     if len(sha256) != 32 or length < 1 or int(slice_bytes) < 1:
         raise ValueError("digest, length or slice")
     return Described(file.attrib["Content-Location"], int(file.attrib["TOI"]), length, sha256,
-                     int(slice_bytes), fti, group, tsi)
+                     int(slice_bytes), fti, group, tsi, unicast)
+
+
+def unicast_of(file):
+    """What `stb:Alternate` says, where it stands there."""
+    if (alternates := file.get(OURS + "Alternate")) is None:
+        return None
+    urls = alternates.split(" ")
+    after_cycles = int(file.get(OURS + "Alternate-After", "2"))
+    window_s = int(file.get(OURS + "Alternate-Window", "3600"))
+    if not (1 <= len(urls) <= 4 and len(alternates) <= 512 and 1 <= after_cycles <= 255
+            and 0 <= window_s <= 86_400):
+        raise ValueError("alternate URLs")
+    if not all(url.startswith(("http://", "https://")) for url in urls):
+        raise ValueError(alternates)
+    return Unicast(urls, after_cycles, window_s)
 
 
 # ----------------------------------------------------------------- the channel: Infocast
@@ -452,7 +490,7 @@ class Box:
 
     def __init__(self, source, group, name, announce, without_repair):
         self.source, self.group, self.name = source, group, name
-        self.announce, self.without_repair = announce, without_repair
+        self.announce, self.without_repair, self.serial = announce, without_repair, None
         self.announcements, self.refused = Announcements(), Counter()
         self.companion = None
         # Before the first announcement nothing can be checked, so it waits.
@@ -478,7 +516,7 @@ class Box:
                 continue
             known = self.companion and self.companion.described
             if known and known.toi == described.toi:
-                if known != described:
+                if not known.agrees_with(described):
                     raise Refused("contradiction")
                 continue
             if known:
@@ -509,6 +547,11 @@ class Box:
                    "repair_datagrams": companion.counts["repair_datagrams"],
                    "repair_received": sum(map(len, companion.repair.values())),
                    "fdt_instances": self.announcements.instances, "refused": dict(self.refused)}
+        if described.unicast:
+            unicast = described.unicast
+            figures["unicast"] = unicast._asdict()
+            if self.serial is not None:
+                figures["unicast"]["delay_us"] = unicast.delay_us(self.serial, described.sha256)
         if companion.fti:
             figures |= {"code": type(companion.code).__name__.lower(), "blocks": companion.blocks,
                         "block_symbols": companion.fti.block_symbols,
@@ -526,6 +569,7 @@ class Box:
 def run_rebuild(opts):
     group, name = opts.source
     box = Box(opts.source_text, group, name, opts.announce, opts.without_repair)
+    box.serial = opts.serial
     for datagram in datagrams(opts.capture):
         box.push(datagram)
     whole, figures = box.finish()
@@ -590,6 +634,7 @@ def main():
     rebuild.add_argument("--announce", type=group_argument, required=True)
     rebuild.add_argument("--output", required=True)
     rebuild.add_argument("--without-repair", action="store_true")
+    rebuild.add_argument("--serial", help="what the box is called, for its delay")
     rebuild.set_defaults(run=run_rebuild)
     test = verbs.add_parser("self-test", help="compute the vectors of both codes")
     test.add_argument("vectors")

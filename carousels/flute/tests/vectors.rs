@@ -11,7 +11,7 @@
 mod common;
 
 use common::Stores;
-use stbcast_flute::fdt::{Announced, Companion, File, Instance, Kind, Location};
+use stbcast_flute::fdt::{Alternates, Announced, Companion, File, Instance, Kind, Unicast};
 use stbcast_flute::{
     AnnounceSession, Carousel, CarouselSettings, Code, CompanionSession, CompanionSettings, Entry,
     Event, Extensions, FdtId, FdtSettings, Fti, Lct, NtpTime, Packet, Repair, Scheme, Session,
@@ -146,11 +146,13 @@ fn announced() -> Vec<File> {
     image.media_type = Some("application/octet-stream".to_owned());
     (image.sha256, image.md5) = (Some(sha256), Some(std::array::from_fn(|place| place as u8)));
     let group = Group::parse("239.255.2.12:22222", None).unwrap();
+    let list = "http://boot.example/boot-1113.bin http://192.0.2.10:8080/boot-1113.bin";
+    let alternates = Alternates::new(list).unwrap();
     image.announced = Announced {
         kind: Some(Kind::new("image").unwrap()),
         slice_bytes: 1_400.try_into().ok(),
         companion: Some(Companion { group, tsi: 1 }),
-        alternate: Some(Location::new("http://boot.example/boot-1113.bin").unwrap()),
+        unicast: Some(Unicast::new(alternates, 3.try_into().unwrap(), 1_800).unwrap()),
     };
     let mut config = File::new("infocast://239.255.2.2:22222/arris-vip1113", 7).unwrap();
     config.content_bytes = Some(210);

@@ -3,7 +3,7 @@
 use core::num::NonZeroU16;
 
 use stbcast_fec::{Geometry, SYMBOLS_MAX, SYMBOLS_PER_SLICE_MAX};
-use stbcast_flute::fdt::{Companion, File, Kind, Location};
+use stbcast_flute::fdt::{Companion, File, Kind, Unicast};
 
 /// The description of an object, from the announce session, a companion or a FLUTE carousel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct Announcement {
     pub companion: Option<Companion>,
     /// What it is.
     pub kind: Option<Kind>,
-    /// Where the same bytes are served over HTTP.
-    pub alternate: Option<Location>,
+    /// Where the same bytes are served over HTTP, and when a box may ask there.
+    pub unicast: Option<Unicast>,
 }
 
 /// Why a description contradicts itself.
@@ -87,7 +87,7 @@ impl Announcement {
             geometry: file.fti.and_then(|fti| fti.geometry()),
             companion: file.announced.companion,
             kind: file.announced.kind.clone(),
-            alternate: file.announced.alternate.clone(),
+            unicast: file.announced.unicast.clone(),
         })
     }
 }

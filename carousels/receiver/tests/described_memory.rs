@@ -38,7 +38,7 @@ fn announcement(geometry: Geometry) -> Input<'static, ()> {
         geometry: Some(geometry),
         companion: Some(Companion { group: group(12), tsi: 1 }),
         kind: None,
-        alternate: None,
+        unicast: None,
     });
     Input::Announced { group: group(3), bytes: 900, announcement }
 }

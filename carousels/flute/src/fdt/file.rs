@@ -7,7 +7,7 @@ use core::num::NonZeroU16;
 use stbcast_object::Group;
 
 use super::limits::MEDIA_TYPE_BYTES_MAX;
-use super::{Location, LocationError};
+use super::{Location, LocationError, Unicast};
 use crate::Fti;
 
 /// A `File` element.
@@ -40,8 +40,8 @@ pub struct Announced {
     pub slice_bytes: Option<NonZeroU16>,
     /// Where its repair symbols are sent.
     pub companion: Option<Companion>,
-    /// Where the same bytes are served over HTTP.
-    pub alternate: Option<Location>,
+    /// Where the same bytes are served over HTTP, and when a box may ask there.
+    pub unicast: Option<Unicast>,
 }
 
 /// The FLUTE session that carries a channel's repair symbols.

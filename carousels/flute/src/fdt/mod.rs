@@ -6,12 +6,14 @@ mod file;
 mod instance;
 mod location;
 mod read;
+mod unicast;
 mod write;
 
 pub use error::FdtError;
 pub use file::{Announced, Companion, File, Kind, KindError, toi_candidates};
 pub use instance::Instance;
 pub use location::{Location, LocationError};
+pub use unicast::{Alternates, Unicast, UnicastError};
 
 /// Namespace of the FDT as we write it: the one that the most receivers know. Any is read.
 pub const FDT_NAMESPACE: &str = "urn:IETF:metadata:2005:FLUTE:FDT";
@@ -24,6 +26,8 @@ pub const FDT_MEDIA_TYPE: &str = "application/fdt+xml";
 
 /// Sizes that bound what a received FDT instance costs.
 pub mod limits {
+    use core::num::NonZeroU8;
+
     /// Bytes of an instance.
     pub const INSTANCE_BYTES_MAX: u64 = 128 * 1024;
     /// Bytes of an instance that we send: some receivers read only 16 bits of its length.
@@ -34,12 +38,20 @@ pub mod limits {
     pub const DEPTH_MAX: usize = 8;
     /// Attributes and name spaces of an element.
     pub const ATTRIBUTES_MAX: usize = 256;
-    /// Bytes of a URL.
+    /// Bytes of a URL, and of all alternate URLs of a file with the spaces between them.
     pub const URL_BYTES_MAX: usize = 512;
     /// Bytes of a media type.
     pub const MEDIA_TYPE_BYTES_MAX: usize = 128;
     /// Nodes of the parsed tree: elements, texts and comments.
     pub const NODES_MAX: u32 = 8_192;
+    /// Alternate URLs of a file.
+    pub const ALTERNATES_MAX: usize = 4;
+    /// Seconds over which boxes spread what they ask of these.
+    pub const WINDOW_S_MAX: u32 = 86_400;
+    /// The same where nothing is said.
+    pub const WINDOW_S_DEFAULT: u32 = 3_600;
+    /// Cycles a box hears before it may ask, where nothing is said.
+    pub const AFTER_CYCLES_DEFAULT: NonZeroU8 = NonZeroU8::new(2).unwrap();
 }
 
 #[cfg(test)]

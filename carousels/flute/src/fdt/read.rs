@@ -3,7 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::num::NonZeroU16;
+use core::num::{NonZeroU8, NonZeroU16};
 use core::str::FromStr;
 
 use roxmltree::{Document, Node, ParsingOptions};
@@ -12,7 +12,8 @@ use stbcast_object::Group;
 use super::digest::{from_base64, from_content_digest};
 use super::file::is_media_type;
 use super::{
-    Announced, Companion, FdtError, File, Instance, Kind, Location, OWN_NAMESPACE, limits,
+    Alternates, Announced, Companion, FdtError, File, Instance, Kind, Location, OWN_NAMESPACE,
+    Unicast, limits,
 };
 use crate::ntp::NtpSeconds;
 use crate::scheme::encoding_id;
@@ -151,14 +152,18 @@ fn announced(element: Node<'_, '_>) -> Option<Announced> {
         }
         None => None,
     };
-    let alternate = match own(element, "Alternate") {
-        Some(url) => Some(Location::new(url).ok().filter(|url| is_http(url.as_str()))?),
+    let unicast = match own(element, "Alternate") {
+        Some(list) => Some(unicast(element, list)?),
         None => None,
     };
-    Some(Announced { kind, slice_bytes, companion, alternate })
+    Some(Announced { kind, slice_bytes, companion, unicast })
 }
 
-/// Whether a box can fetch the URL.
-pub(super) fn is_http(url: &str) -> bool {
-    url.starts_with("http://") || url.starts_with("https://")
+/// Where the bytes are served over HTTP; `None` where a value is not legal.
+fn unicast(element: Node<'_, '_>, list: &str) -> Option<Unicast> {
+    let Unicast { alternates, after_cycles, .. } = Unicast::of(Alternates::new(list).ok()?);
+    let after: Option<NonZeroU8> = optional(own(element, "Alternate-After"))?;
+    let window_s: Option<u32> = optional(own(element, "Alternate-Window"))?;
+    let window_s = window_s.unwrap_or(limits::WINDOW_S_DEFAULT);
+    Unicast::new(alternates, after.unwrap_or(after_cycles), window_s).ok()
 }

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::num::NonZeroU16;
+use core::num::{NonZeroU8, NonZeroU16};
 
 use proptest::prelude::*;
 use stbcast_object::Group;
@@ -33,9 +33,14 @@ fn full(toi: u32, which: u8) -> File {
             group: Group::parse("[ff15::2:2]:22222", None).unwrap(),
             tsi: 7,
         }),
-        alternate: Some(Location::new("https://boot.example/a.bin?x=1&y=2").unwrap()),
+        unicast: Some(unicast("https://boot.example/a.bin?x=1&y=2 http://[2001:db8::1]/b", 255, 0)),
     };
     file.with_fti(fti(which, 5_000))
+}
+
+fn unicast(list: &str, after_cycles: u8, window_s: u32) -> Unicast {
+    let after_cycles = NonZeroU8::new(after_cycles).unwrap();
+    Unicast::new(Alternates::new(list).unwrap(), after_cycles, window_s).unwrap()
 }
 
 fn xml(root: &str, files: &str) -> String {
@@ -104,6 +109,12 @@ fn a_bad_file_is_left_out_and_counted_while_the_others_stay() {
         "xmlns:s=\"urn:stbcast:fdt:1\" s:Repair-Group=\"10.0.0.1:5\" s:Repair-TSI=\"1\"",
         "xmlns:s=\"urn:stbcast:fdt:1\" s:Repair-Group=\"239.0.0.1:5\"",
         "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"file:///etc/passwd\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"http://a/ http://a/ http://a/ http://a/ http://a/\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"http://a/\" s:Alternate-After=\"0\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"http://a/\" s:Alternate-After=\"256\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"http://a/\" s:Alternate-Window=\"86401\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"http://a/\" s:Alternate-Window=\"1 h\"",
     ] {
         assert_eq!(one(bad), None, "{bad}");
     }
@@ -112,6 +123,17 @@ fn a_bad_file_is_left_out_and_counted_while_the_others_stay() {
                  <File TOI=\"3\"/><File Content-Location=\"y\"/><File Content-Location=\"z\" TOI=\"0\"/>";
     let instance = parse(&xml("", files)).unwrap();
     assert_eq!((instance.files.len(), instance.files_refused), (1, 4));
+}
+
+#[test]
+fn alternate_urls_are_read_with_what_is_said_of_them_and_without() {
+    let own = "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"http://a/x http://b/x\"";
+    let read = |more: &str| one(&format!("{own} {more}")).unwrap().announced.unicast;
+    assert_eq!(read(""), Some(unicast("http://a/x http://b/x", 2, 3_600)));
+    let said = "s:Alternate-After=\"1\" s:Alternate-Window=\"86400\"";
+    assert_eq!(read(said), Some(unicast("http://a/x http://b/x", 1, 86_400)));
+    let alone = "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate-After=\"1\"";
+    assert_eq!(one(alone).unwrap().announced.unicast, None, "there is nobody to ask");
 }
 
 #[test]

@@ -62,7 +62,11 @@ fn file(writer: &mut Writer, file: &File) {
     writer.optional("stb:Slice-Bytes", own.slice_bytes);
     writer.optional("stb:Repair-Group", own.companion.map(|companion| companion.group));
     writer.optional("stb:Repair-TSI", own.companion.map(|companion| companion.tsi));
-    writer.optional("stb:Alternate", own.alternate.as_ref());
+    if let Some(unicast) = &own.unicast {
+        writer.attribute("stb:Alternate", &unicast.alternates);
+        writer.attribute("stb:Alternate-After", unicast.after_cycles);
+        writer.attribute("stb:Alternate-Window", unicast.window_s());
+    }
     writer.xml.push_str("/>\n");
 }
 

@@ -85,7 +85,7 @@ mod tests {
             geometry: Some(geometry),
             companion: None,
             kind: None,
-            alternate: None,
+            unicast: None,
         };
         Layout::of(&announcement, Carrier::Channel).unwrap()
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use stbcast_flute::fdt::Unicast;
 
 use crate::Announcement;
 
@@ -30,12 +31,16 @@ pub struct AnnouncedObject {
     /// What it is.
     pub kind: Option<String>,
     /// Where the same bytes are served over HTTP.
-    pub alternate: Option<String>,
+    pub alternates: Vec<String>,
+    /// Cycles that a box hears before it may ask there.
+    pub alternate_after: Option<u8>,
+    /// Seconds over which boxes spread what they ask.
+    pub alternate_window_s: Option<u32>,
 }
 
 impl AnnouncedObject {
     pub(crate) fn of(announcement: &Announcement) -> Self {
-        let geometry = announcement.geometry;
+        let (geometry, unicast) = (announcement.geometry, announcement.unicast.as_ref());
         Self {
             toi: announcement.toi.to_string(),
             bytes: announcement.length,
@@ -47,7 +52,13 @@ impl AnnouncedObject {
             blocks: geometry.map(|geometry| geometry.blocks()),
             companion: announcement.companion.map(|companion| companion.group.to_string()),
             kind: announcement.kind.as_ref().map(ToString::to_string),
-            alternate: announcement.alternate.as_ref().map(ToString::to_string),
+            alternates: unicast
+                .iter()
+                .flat_map(|it| it.alternates.urls())
+                .map(str::to_owned)
+                .collect(),
+            alternate_after: unicast.map(|it| it.after_cycles.get()),
+            alternate_window_s: unicast.map(Unicast::window_s),
         }
     }
 }
@@ -133,7 +144,9 @@ mod tests {
             blocks: Some(1),
             companion: Some("239.1.1.1:5".to_owned()),
             kind: None,
-            alternate: None,
+            alternates: Vec::new(),
+            alternate_after: None,
+            alternate_window_s: None,
         });
         let lucky = RepairFigures { announced, ..none };
         assert_eq!(lucky.to_string(), "not needed");

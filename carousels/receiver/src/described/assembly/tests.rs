@@ -20,7 +20,7 @@ fn layout(geometry: Geometry, parts: u16) -> Layout {
         geometry: Some(geometry),
         companion: None,
         kind: None,
-        alternate: None,
+        unicast: None,
     };
     Layout::of(&announcement, Carrier::Channel).unwrap()
 }
