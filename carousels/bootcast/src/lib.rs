@@ -20,10 +20,12 @@ mod info;
 mod order;
 mod query;
 mod stable;
+pub mod stbconfig;
 mod url;
 
 pub use info::{BootcastInfo, ImageRef, InfoError, Part, TEXT_BYTES_MAX};
 pub use order::{Order, OrderError, Protocol};
 pub use query::BootQuery;
 pub use stable::{delay, permille};
+pub use stbconfig::{StbConfig, StbConfigError};
 pub use url::{Host, HttpUrl, SourceUrl, TftpUrl, URL_BYTES_MAX, UrlError};

@@ -13,6 +13,8 @@ pub struct Limits {
     pub elements: usize,
     /// Attributes and name spaces of one element.
     pub attributes: usize,
+    /// Signs `<` anywhere, and signs `=` anywhere: parsers reserve memory for each of them.
+    pub signs: usize,
     /// What of a document type.
     pub document_type: DocumentType,
 }
@@ -50,6 +52,16 @@ pub enum Refused {
         /// Elements inside elements that are taken.
         most: usize,
     },
+    /// Signs without number.
+    #[error("there are more than {most} signs `{sign}`")]
+    Signs {
+        /// Byte of the first one too many.
+        at: usize,
+        /// Signs that are taken.
+        most: usize,
+        /// Which sign.
+        sign: char,
+    },
     /// Too many elements.
     #[error("there are more than {most} elements")]
     Elements {
@@ -75,6 +87,7 @@ impl Refused {
             Self::DocumentType { at }
             | Self::InternalSubset { at }
             | Self::Depth { at, .. }
+            | Self::Signs { at, .. }
             | Self::Elements { at, .. }
             | Self::Attributes { at, .. } => *at,
         }
@@ -82,7 +95,7 @@ impl Refused {
 }
 
 /// Refuses what would make a parser work without end: entities of the document's own, depth, and
-/// elements or attributes without number. One pass, nothing allocated. What is not well-formed is
+/// elements or attributes without number. Nothing is allocated. What is not well-formed is
 /// left to the parser, which fails where this one would go astray.
 ///
 /// # Errors
@@ -114,6 +127,11 @@ pub fn guard(text: &str, limits: &Limits) -> Result<(), Refused> {
             depth += usize::from(!closed);
             tag.get(length..).unwrap_or_default()
         };
+    }
+    for sign in ['<', '='] {
+        if let Some((at, _)) = text.match_indices(sign).nth(limits.signs) {
+            return Err(Refused::Signs { at, most: limits.signs, sign });
+        }
     }
     Ok(())
 }
@@ -214,8 +232,13 @@ mod tests {
     use alloc::format;
     use alloc::string::ToString;
 
-    const STRICT: Limits =
-        Limits { depth: 8, elements: 200, attributes: 256, document_type: DocumentType::Refused };
+    const STRICT: Limits = Limits {
+        depth: 8,
+        elements: 200,
+        attributes: 256,
+        signs: 1_000,
+        document_type: DocumentType::Refused,
+    };
     const EXTERNAL: Limits = Limits { document_type: DocumentType::External, ..STRICT };
 
     #[test]
@@ -229,6 +252,9 @@ mod tests {
         let many: String = (0..300).map(|n| format!(" a{n}=''")).collect();
         let many = format!("<z><a{many}/></z>");
         assert_eq!(guard(&many, &STRICT), Err(Refused::Attributes { at: 3, most: 256 }));
+        let signs = |at, sign| Err(Refused::Signs { at, most: 1_000, sign });
+        assert_eq!(guard(&["<!--", &"<".repeat(1_000)].concat(), &STRICT), signs(1_003, '<'));
+        assert_eq!(guard(&"=".repeat(1_001), &STRICT), signs(1_000, '='));
         let flood = Refused::Elements { at: 800, most: 200 };
         assert_eq!(guard(&"<a/>".repeat(201), &STRICT), Err(flood));
     }

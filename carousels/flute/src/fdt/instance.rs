@@ -13,6 +13,7 @@ const XML: xml::Limits = xml::Limits {
     depth: limits::DEPTH_MAX,
     elements: limits::NODES_MAX as usize,
     attributes: limits::ATTRIBUTES_MAX,
+    signs: limits::SIGNS_MAX,
     document_type: xml::DocumentType::Refused,
 };
 
@@ -22,7 +23,7 @@ const fn refused(why: xml::Refused) -> FdtError {
             FdtError::DocumentType
         }
         xml::Refused::Depth { .. } => FdtError::Depth,
-        xml::Refused::Elements { .. } => FdtError::Xml,
+        xml::Refused::Signs { .. } | xml::Refused::Elements { .. } => FdtError::Xml,
         xml::Refused::Attributes { .. } => FdtError::Attributes,
     }
 }

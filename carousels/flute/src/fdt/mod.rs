@@ -38,6 +38,8 @@ pub mod limits {
     pub const DEPTH_MAX: usize = 8;
     /// Attributes and name spaces of an element.
     pub const ATTRIBUTES_MAX: usize = 256;
+    /// Signs `<` anywhere, and signs `=` anywhere: the parser reserves memory for each of them.
+    pub const SIGNS_MAX: usize = 2 * NODES_MAX as usize;
     /// Bytes of a URL, and of all alternate URLs of a file with the spaces between them.
     pub const URL_BYTES_MAX: usize = 512;
     /// Bytes of a media type.
