@@ -64,7 +64,8 @@ impl Draft {
         let map = unsafe { MmapOptions::new().map_mut(file)? };
         // Touching a page that was never written makes the system read ahead, megabytes of nothing,
         // in one go that delays every thread on that processor by 20 ms and more.
-        map.advise(Advice::Random)?;
+        // Advice is never needed: a kernel that takes none is only slower.
+        let _ = map.advise(Advice::Random);
         Ok(Self(map))
     }
 
@@ -74,7 +75,7 @@ impl Draft {
     /// # Errors
     /// When the system refuses.
     pub(crate) fn finish(self) -> io::Result<Mapped> {
-        self.0.advise(Advice::Normal)?;
+        let _ = self.0.advise(Advice::Normal);
         Ok(Mapped(Some(self.0.make_read_only()?)))
     }
 }
