@@ -2,11 +2,12 @@
 
 use alloc::boxed::Box;
 
-use stbcast_bootcast::Part;
+use stbcast_bootcast::stbconfig::PermanentParams;
+use stbcast_bootcast::{Part, Protocol};
 use stbcast_fec::SetupError;
 use stbcast_infocast::Check;
 
-use crate::{Announcement, BootReport, FetchError, Revision};
+use crate::{Announcement, BootReport, FetchError, Revision, Target};
 
 /// Why an object is fetched as if nothing were announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -97,17 +98,44 @@ pub enum Event {
     },
     /// The object could not be had.
     Failed(FetchError),
-    /// The control object of a boot was read.
+    /// Metadata of a boot is asked for: the control object, or a StbConfig.
+    Metadata {
+        /// By which way.
+        by: Protocol,
+        /// What is fetched.
+        target: Target,
+    },
+    /// Metadata of a boot was read.
     Control {
+        /// By which way.
+        by: Protocol,
         /// Whether it could be used.
         usable: bool,
     },
-    /// A part of a boot begins, or is not needed.
+    /// Metadata asks the box to keep parameters for its next boots.
+    Parameters(Box<PermanentParams>),
+    /// The download of a part of a boot begins.
     Part {
         /// Which.
         part: Part,
-        /// Whether it is downloaded; otherwise the store holds this version already.
-        download: bool,
+        /// By which way.
+        by: Protocol,
+        /// What is fetched.
+        target: Target,
+    },
+    /// A part of a boot is not downloaded: the store holds what is wanted.
+    PartHeld {
+        /// Which.
+        part: Part,
+    },
+    /// A way to a part cannot be gone.
+    WayClosed {
+        /// The part.
+        part: Part,
+        /// The way.
+        way: Protocol,
+        /// Whether it could be, had the box been told a server.
+        supported: bool,
     },
     /// The boot procedure is over.
     BootDone(Box<BootReport>),

@@ -63,7 +63,10 @@ pub mod limits;
 
 pub use announcement::{Announcement, AnnouncementError};
 pub use arrival::{Arrival, ChannelDecoder, Revision, Slice, SymbolArrival, Trailer};
-pub use boot::{Boot, BootOptions, BootReport, ControlOutcome, PartOutcome, StoredVersions};
+pub use boot::{
+    Boot, BootOptions, BootReport, ControlOutcome, HttpBoot, MetadataError, Orders, PartOutcome,
+    StoredVersions, TftpBoot,
+};
 pub use census::{Census, ObjectRecord};
 pub use drive::{Session, drive, drive_all};
 pub use event::{Event, NoRepair, PlainReason};

@@ -86,3 +86,6 @@ pub const DIGEST_FAILURES: u8 = 3;
 
 /// Times that all is dropped before the fetch fails.
 pub const DIGEST_DROPS: u8 = 3;
+
+/// TFTP servers that are tried in turn (Infocast notes §8.2).
+pub const TFTP_SERVERS_MAX: usize = 4;

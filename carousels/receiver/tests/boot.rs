@@ -11,7 +11,7 @@
 mod common;
 
 use common::{Sent, TestBox, group, name, noise};
-use stbcast_bootcast::Part;
+use stbcast_bootcast::{Part, Protocol};
 use stbcast_receiver::{
     Boot, BootOptions, BootReport, ControlOutcome, Event, FetchError, PartOutcome, limits,
 };
@@ -74,11 +74,11 @@ fn control_object_then_splash_then_boot_image() {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Part { part, download } => Some((*part, *download)),
+            Event::Part { part, by, .. } => Some((*part, *by)),
             _ => None,
         })
         .collect();
-    assert_eq!(parts, [(Part::Splash, true), (Part::Kernel, true)]);
+    assert_eq!(parts, [(Part::Splash, Protocol::Bootcast), (Part::Kernel, Protocol::Bootcast)]);
     let report = report(&boot);
     assert!(installed(&report.kernel) && installed(&report.splash));
     assert_eq!(report.diagnostic, PartOutcome::NotNamed, "nobody asked for it");
@@ -134,7 +134,8 @@ fn a_control_object_no_box_could_use_is_tried_again_and_then_reported() {
     let mut boot = TestBox::new(Boot::new(options()));
     play(&mut boot, &CONTROL.replace("239.255.2.11", "10.0.0.1"), &[]);
     assert!(matches!(report(&boot).control, ControlOutcome::Unusable(_)));
-    let tries = boot.events.iter().filter(|e| **e == Event::Control { usable: false }).count();
+    let unusable = Event::Control { by: Protocol::Bootcast, usable: false };
+    let tries = boot.events.iter().filter(|e| **e == unusable).count();
     assert_eq!(tries, usize::from(limits::ATTEMPTS));
 }
 

@@ -120,8 +120,8 @@ impl Watch {
 impl Observer for Watch {
     fn event(&mut self, _: &Moment, event: &Event) {
         let step = match event {
-            Event::Control { usable: true } => "control object read".to_owned(),
-            Event::Part { part, download: true } => format!("{} coming", part.word()),
+            Event::Control { usable: true, .. } => "control object read".to_owned(),
+            Event::Part { part, .. } => format!("{} coming", part.word()),
             Event::AttemptFailed { attempt } => format!("attempt {attempt} was silent"),
             Event::BootDone(_) => "booting".to_owned(),
             _ => return,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
-use stbcast_bootcast::Part;
+use stbcast_bootcast::stbconfig::PermanentParams;
+use stbcast_bootcast::{Part, Protocol};
 use stbcast_infocast::Name;
 use stbcast_object::Group;
 
@@ -26,6 +27,9 @@ pub struct BootRequest {
     pub store: PathBuf,
     /// Where to listen; the system decides, when `None`.
     pub interface: Option<Interface>,
+    /// Whether parameters that metadata asks to keep are kept in the store, for
+    /// [`super::kept_parameters`].
+    pub keep_parameters: bool,
     /// Ends the boot when it becomes true.
     pub stop: Arc<AtomicBool>,
 }
@@ -34,7 +38,13 @@ impl BootRequest {
     /// A request with the defaults of a box.
     pub fn new(metadata: Group, bootcast_id: Name, store: impl Into<PathBuf>) -> Self {
         let options = BootOptions::new(metadata, bootcast_id);
-        Self { options, store: store.into(), interface: None, stop: Arc::default() }
+        Self {
+            options,
+            store: store.into(),
+            interface: None,
+            keep_parameters: false,
+            stop: Arc::default(),
+        }
     }
 }
 
@@ -76,7 +86,8 @@ impl Display for PartWord {
 pub struct PartSummary {
     /// Which.
     pub part: PartWord,
-    /// `installed`, `up_to_date`, `failed` or `not_named`.
+    /// `installed`, `up_to_date`, `kept` (held, and nothing says otherwise), `failed` or
+    /// `not_named`.
     pub outcome: &'static str,
     /// Version on air, where it is known to be in the store.
     pub version: Option<String>,
@@ -125,10 +136,14 @@ pub struct Booted {
 /// A boot that is over.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BootSummary {
-    /// Why the control object could not be used; `None` when it was read.
+    /// Why the control object could not be used; `None` when it was read, or not asked for.
     pub control_error: Option<String>,
+    /// The same of the StbConfig of the web server.
+    pub http_error: Option<String>,
     /// The parts in the order they are asked for.
     pub parts: Vec<PartSummary>,
+    /// What became of the parameters that metadata asks to keep; `None` where there are none.
+    pub parameters: Option<String>,
     /// What is booted.
     pub booted: Booted,
     /// What was seen over all objects.
@@ -158,13 +173,17 @@ pub fn boot(request: &BootRequest, observer: &mut dyn Observer) -> Result<BootSu
     let mut watch = Watch::new(observer);
     let outside = RunOptions { interface: request.interface.as_ref(), stop: &request.stop };
     let summary = run(&mut session, &mut store, outside, &mut watch);
-    let Watch { objects, report, .. } = watch;
+    let Watch { objects, report, parameters, .. } = watch;
+    let parameters =
+        parameters.map(|parameters| keep(&mut store, request.keep_parameters, &parameters));
     match report {
         Some(report) => Ok(BootSummary {
-            control_error: control_error(&report.control, &objects),
+            control_error: metadata_error(&report, Protocol::Bootcast, &objects),
+            http_error: metadata_error(&report, Protocol::Http, &objects),
             parts: [Part::Splash, Part::Kernel, Part::Diagnostic]
                 .map(|part| part_summary(part, &report, &objects, &store))
                 .into(),
+            parameters,
             booted: booted(&report, &objects, &store),
             counters: Counters::of(&summary.moment),
             receive: summary.receive,
@@ -174,13 +193,34 @@ pub fn boot(request: &BootRequest, observer: &mut dyn Observer) -> Result<BootSu
     }
 }
 
-/// An object the boot fetched; no part means the control object.
+/// Keeps what metadata asks to keep, where the box may; says what became of it.
+fn keep(store: &mut Store, wanted: bool, parameters: &PermanentParams) -> String {
+    let names: Vec<_> = parameters.iter().map(|(element, _)| element.name).collect();
+    let names = names.join(", ");
+    if !wanted {
+        return format!("not kept, because nobody allowed it: {names}");
+    }
+    match store.keep_parameters(parameters) {
+        Ok(()) => format!("kept for the next boot: {names}"),
+        Err(error) => format!("not kept, because {error}: {names}"),
+    }
+}
+
+/// An object the boot fetched.
 struct Object {
-    part: Option<Part>,
+    what: What,
     follower: Follower,
     end: Option<Moment>,
     /// The first thing that went wrong outside: the likely cause of a failure.
     trouble: Option<Trouble>,
+}
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// Metadata that came by a way.
+    Metadata(Protocol),
+    Part(Part),
 }
 
 /// Follows the objects of a boot one after the other, and passes everything on.
@@ -188,18 +228,18 @@ struct Watch<'a> {
     observer: &'a mut dyn Observer,
     objects: Vec<Object>,
     report: Option<BootReport>,
+    parameters: Option<PermanentParams>,
 }
 
 impl<'a> Watch<'a> {
     fn new(observer: &'a mut dyn Observer) -> Self {
-        let mut new = Self { observer, objects: Vec::new(), report: None };
-        new.begin(None, &Moment::default());
-        new
+        Self { observer, objects: Vec::new(), report: None, parameters: None }
     }
 
-    fn begin(&mut self, part: Option<Part>, moment: &Moment) {
+    fn begin(&mut self, what: What, moment: &Moment) {
+        self.end(moment);
         let follower = Follower::begin(*moment);
-        self.objects.push(Object { part, follower, end: None, trouble: None });
+        self.objects.push(Object { what, follower, end: None, trouble: None });
     }
 
     fn end(&mut self, moment: &Moment) {
@@ -212,12 +252,10 @@ impl<'a> Watch<'a> {
 impl Observer for Watch<'_> {
     fn event(&mut self, moment: &Moment, event: &Event) {
         match event {
-            Event::Part { part, download } => {
-                self.end(moment);
-                if *download {
-                    self.begin(Some(*part), moment);
-                }
-            }
+            Event::Metadata { by, .. } => self.begin(What::Metadata(*by), moment),
+            Event::Part { part, .. } => self.begin(What::Part(*part), moment),
+            Event::PartHeld { .. } => self.end(moment),
+            Event::Parameters(parameters) => self.parameters = Some((**parameters).clone()),
             Event::BootDone(report) => {
                 self.end(moment);
                 self.report = Some(BootReport::clone(report));
@@ -244,33 +282,51 @@ impl Observer for Watch<'_> {
     }
 }
 
-fn object(objects: &[Object], part: Option<Part>) -> Option<&Object> {
-    objects.iter().find(|object| object.part == part)
+/// The last one of these that was fetched.
+fn object(objects: &[Object], what: What) -> Option<&Object> {
+    objects.iter().rfind(|object| object.what == what)
 }
 
 /// A session's reason with what went wrong outside.
-fn reason(error: impl Display, objects: &[Object], part: Option<Part>) -> String {
-    let trouble = object(objects, part).and_then(|object| object.trouble.as_ref());
+fn reason(error: impl Display, objects: &[Object], what: What) -> String {
+    let trouble = object(objects, what).and_then(|object| object.trouble.as_ref());
     format!("{error}{}", super::because(trouble))
 }
 
-fn control_error(control: &ControlOutcome, objects: &[Object]) -> Option<String> {
-    match control {
-        ControlOutcome::Read => None,
-        ControlOutcome::Failed(error) => Some(reason(error, objects, None)),
-        ControlOutcome::Unusable(error) => {
-            Some(format!("the control object cannot be used: {error}"))
-        }
+fn metadata_error(report: &BootReport, by: Protocol, objects: &[Object]) -> Option<String> {
+    let (outcome, name) = match by {
+        Protocol::Http => (&report.page, "the StbConfig"),
+        _ => (&report.control, "the control object"),
+    };
+    match outcome {
+        ControlOutcome::NotAsked | ControlOutcome::Read => None,
+        ControlOutcome::Failed(error) => Some(reason(error, objects, What::Metadata(by))),
+        ControlOutcome::Unusable(error) => Some(format!("{name} cannot be used: {error}")),
     }
+}
+
+/// Why metadata names no image: what went wrong with each source that was asked.
+fn no_metadata(report: &BootReport, objects: &[Object]) -> String {
+    let errors = [Protocol::Bootcast, Protocol::Http]
+        .into_iter()
+        .filter_map(|by| metadata_error(report, by, objects).map(|error| (by, error)));
+    let errors: Vec<_> = match errors.collect::<Vec<_>>().as_slice() {
+        [(_, one)] => return one.clone(),
+        errors => errors.iter().map(|(by, error)| format!("{by}: {error}")).collect(),
+    };
+    if errors.is_empty() {
+        return "no way of the boot order leads to an image".to_owned();
+    }
+    errors.join("; ")
 }
 
 /// Why a part is not the one on air.
 fn part_error(outcome: &PartOutcome, part: Part, objects: &[Object]) -> Option<String> {
     match outcome {
         PartOutcome::BadName(error) => {
-            Some(format!("the control object names it by what cannot be a name: {error}"))
+            Some(format!("metadata names it by what cannot be a name: {error}"))
         }
-        PartOutcome::Failed(error) => Some(reason(error, objects, Some(part))),
+        PartOutcome::Failed(error) => Some(reason(error, objects, What::Part(part))),
         _ => None,
     }
 }
@@ -280,11 +336,12 @@ fn part_summary(part: Part, report: &BootReport, objects: &[Object], store: &Sto
     let (word, version) = match outcome {
         PartOutcome::NotNamed => ("not_named", None),
         PartOutcome::UpToDate { version } => ("up_to_date", Some(version)),
+        PartOutcome::Kept { version } => ("kept", Some(version)),
         PartOutcome::Installed { version, .. } => ("installed", Some(version)),
         PartOutcome::BadName(_) | PartOutcome::Failed(_) => ("failed", None),
     };
     let held = version.and_then(|_| store.image(part));
-    let fetched = object(objects, Some(part));
+    let fetched = object(objects, What::Part(part));
     let check = match (outcome, fetched) {
         (PartOutcome::Installed { check, sha256, .. }, Some(object)) => {
             Some(Verification::of(object.follower.revision, *check, sha256.is_some()))
@@ -313,14 +370,16 @@ const fn fetch_error(outcome: &PartOutcome) -> Option<&FetchError> {
 }
 
 fn booted(report: &BootReport, objects: &[Object], store: &Store) -> Booted {
-    let image = store.image(Part::Kernel);
     let why = match &report.kernel {
         PartOutcome::Installed { .. } => None,
         PartOutcome::UpToDate { .. } => Some("it is the version on air".to_owned()),
-        PartOutcome::NotNamed => control_error(&report.control, objects),
+        PartOutcome::Kept { .. } => Some("nothing says that another one is wanted".to_owned()),
+        PartOutcome::NotNamed => Some(no_metadata(report, objects)),
         other => part_error(other, Part::Kernel, objects)
             .map(|error| format!("the image on air could not be had: {error}")),
     };
+    let usable = why.is_none() || report.may_use_stored;
+    let image = store.image(Part::Kernel).filter(|_| usable);
     Booted {
         from: match (image, &why) {
             (None, _) => BootedFrom::Nothing,

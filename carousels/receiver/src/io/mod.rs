@@ -51,7 +51,7 @@ pub use receive::{JoinError, ReceiveBuffer, ReceivePath, Receiver, WAIT};
 pub use record::RecordError;
 pub use repair::{AnnouncedObject, RepairFigures};
 pub use run::{RunOptions, RunSummary, run};
-pub use store::{Store, StoreError, StoredImage};
+pub use store::{Store, StoreError, StoredImage, kept_parameters};
 pub use summary::{Counters, ObjectFigures, ReceiveFigures, Verification};
 pub use timed::StorageTimes;
 pub use url::{UrlError, parse_url};

@@ -18,10 +18,12 @@ use super::areas::{self, Areas, StorageError, UNFINISHED};
 use crate::{Area, MemoryStorage, OutsideArea, Recovered, Recovery, Role, Storage, StoredVersions};
 
 mod manifest;
+mod parameters;
 #[cfg(test)]
 mod tests;
 
 use manifest::Manifest;
+pub use parameters::kept_parameters;
 
 const LOCK: &str = ".lock";
 

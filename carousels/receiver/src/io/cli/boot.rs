@@ -6,24 +6,31 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use clap::Args;
-use stbcast_infocast::{Name, NameError};
-use stbcast_object::Group;
+use clap::{Args, value_parser};
+use stbcast_bootcast::stbconfig::PermanentParams;
+use stbcast_bootcast::{Host, HttpUrl, Order, Protocol};
+use stbcast_infocast::{DEFAULT_PORT, Name, NameError};
+use stbcast_object::{Group, Micros};
 
 use super::console::Console;
-use super::{FAILED, Network, NoFigures, Patience, Repair, answer, answer_json, fail, group};
-use crate::BootOptions;
-use crate::io::{BootRequest, BootSummary, Booted, BootedFrom, IoError, PartSummary, boot};
+use super::{FAILED, Network, NoFigures, Repair, USAGE, answer, answer_json, fail, group, tell};
+use crate::io::{
+    BootRequest, BootSummary, Booted, BootedFrom, IoError, PartSummary, boot, kept_parameters,
+};
+use crate::limits::TFTP_SERVERS_MAX;
+use crate::{BootOptions, HttpBoot, Orders, TftpBoot};
+
+/// The metadata channel of boxes that are told none (Infocast notes §8.2).
+const USUAL_METADATA: &str = "224.2.2.2";
 
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Name of the control object: the bootcast id of the model.
     #[arg(long, value_name = "ID", value_parser = name)]
-    bootcast_id: Name,
-    /// The metadata channel, port 22222 where none is written.
-    #[arg(long, value_name = "GROUP[:PORT]", default_value = "224.2.2.2:22222",
-          value_parser = group)]
-    metadata: Group,
+    bootcast_id: Option<Name>,
+    /// The metadata channel, port 22222 where none is written [default: 224.2.2.2:22222].
+    #[arg(long, value_name = "GROUP[:PORT]", value_parser = group)]
+    metadata: Option<Group>,
     /// The directory that holds the images; created where it is missing.
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
@@ -31,11 +38,21 @@ pub(super) struct Arguments {
     #[arg(long)]
     diagnostic: bool,
     #[command(flatten)]
+    servers: Servers,
+    /// Keep the PermanentParams of a StbConfig in the store. The next boots follow them where no
+    /// option says otherwise.
+    #[arg(long)]
+    keep_parameters: bool,
+    #[command(flatten)]
     repair: Repair,
     #[command(flatten)]
     network: Network,
-    #[command(flatten)]
-    patience: Patience,
+    /// Seconds of silence after which an attempt fails, 1 to 255 [default: 10].
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u8).range(1..))]
+    timeout: Option<u8>,
+    /// Attempts, 1 to 255 [default: 3].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..))]
+    attempts: Option<u8>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -44,16 +61,61 @@ pub(super) struct Arguments {
     quiet: bool,
 }
 
+/// Servers, and what they are told.
+#[derive(Args)]
+#[command(next_help_heading = "Servers")]
+struct Servers {
+    /// Web server that has the StbConfig at URL/ID.
+    #[arg(long, value_name = "URL", value_parser = HttpUrl::parse)]
+    http: Option<HttpUrl>,
+    /// TFTP server, up to four, tried in turn.
+    #[arg(long, value_name = "HOST", value_parser = Host::new)]
+    tftp: Vec<Host>,
+    /// File of the boot image on the TFTP servers [default: default_kernel].
+    #[arg(long, value_name = "PATH")]
+    tftp_image: Option<String>,
+    /// File of the splash on the TFTP servers [default: default_splash].
+    #[arg(long, value_name = "PATH")]
+    tftp_splash: Option<String>,
+    /// File of the diagnostic image on the TFTP servers.
+    #[arg(long, value_name = "PATH")]
+    tftp_diagnostic: Option<String>,
+    /// Ways to splash and images, the first one first: 1 bootcast, 2 TFTP, 3 what the store holds,
+    /// 6 HTTP [default: 3,1,3; 3,6,3 with --http; 2 in front of the last 3 with --tftp].
+    #[arg(long, value_name = "DIGITS")]
+    order: Option<Order>,
+    /// Serial number that web servers are told.
+    #[arg(long, value_name = "S")]
+    serial: Option<String>,
+    /// MAC address that web servers are told.
+    #[arg(long, value_name = "MAC")]
+    mac: Option<String>,
+    /// Version of the boot loader that web servers are told.
+    #[arg(long, value_name = "VERSION")]
+    fw_version: Option<String>,
+}
+
 fn name(text: &str) -> Result<Name, NameError> {
     Name::new(text)
 }
 
 pub(super) fn run(arguments: &Arguments, stop: Arc<AtomicBool>) -> ExitCode {
     let mut console = Console::new(arguments.quiet);
-    let Arguments { metadata, bootcast_id, .. } = arguments;
-    console.line(format_args!("control object: waiting for {bootcast_id} on {metadata}"));
-    let booted = request(arguments, stop).and_then(|request| boot(&request, &mut console));
-    match booted {
+    let kept = match kept_parameters(&arguments.store) {
+        Ok(kept) => kept,
+        Err(warning) => {
+            console.line(format_args!("warning: {warning}"));
+            PermanentParams::default()
+        }
+    };
+    let request = match options(arguments, &kept) {
+        Ok(options) => request(arguments, options, stop),
+        Err(usage) => {
+            tell(format_args!("error: {usage}"));
+            return ExitCode::from(USAGE);
+        }
+    };
+    match request.and_then(|request| boot(&request, &mut console)) {
         Ok(summary) => {
             let nothing = summary.booted.from == BootedFrom::Nothing;
             let code = if nothing { FAILED } else { 0 };
@@ -63,26 +125,92 @@ pub(super) fn run(arguments: &Arguments, stop: Arc<AtomicBool>) -> ExitCode {
     }
 }
 
-fn request(arguments: &Arguments, stop: Arc<AtomicBool>) -> Result<BootRequest, IoError> {
-    let Arguments { metadata, bootcast_id, store, diagnostic, repair, network, patience, .. } =
-        arguments;
-    let options = BootOptions {
-        diagnostic: *diagnostic,
-        timeout: patience.timeout(),
-        attempts: patience.attempts,
-        source: network.source,
-        announce: repair.announce,
-        memory_bytes: repair.memory_bytes(),
-        ..BootOptions::new(*metadata, *bootcast_id)
+/// What the box was told: by options, else by the parameters it kept, else by nobody.
+fn options(arguments: &Arguments, kept: &PermanentParams) -> Result<BootOptions, String> {
+    let Arguments { servers, repair, network, .. } = arguments;
+    let kept_id = kept.bootcast_id().and_then(|id| Name::new(id).ok());
+    let Some(bootcast_id) = arguments.bootcast_id.or(kept_id) else {
+        return Err("no model is known: say which with --bootcast-id ID".to_owned());
     };
-    let interface = network.interface()?;
-    Ok(BootRequest { options, store: store.clone(), interface, stop })
+    let usual = Group::parse(USUAL_METADATA, Some(DEFAULT_PORT)).map_err(|e| e.to_string())?;
+    let mut options = BootOptions::new(usual, bootcast_id);
+    options.apply(kept);
+    options.metadata = arguments.metadata.unwrap_or(options.metadata);
+    options.diagnostic = arguments.diagnostic;
+    options.source = network.source;
+    options.announce = repair.announce;
+    options.memory_bytes = repair.memory_bytes();
+    servers.tell(&mut options, kept)?;
+    let timeout = arguments.timeout.map(|seconds| Micros::from_secs(seconds.into()));
+    options.timeout = timeout.unwrap_or(options.timeout);
+    options.attempts = arguments.attempts.unwrap_or(options.attempts);
+    if let Some(http) = &mut options.http {
+        http.timeout = timeout.unwrap_or(http.timeout);
+        http.attempts = arguments.attempts.unwrap_or(http.attempts);
+    }
+    Ok(options)
+}
+
+impl Servers {
+    fn tell(&self, options: &mut BootOptions, kept: &PermanentParams) -> Result<(), String> {
+        options.query.serial.clone_from(&self.serial);
+        options.query.mac.clone_from(&self.mac);
+        options.query.fw_version.clone_from(&self.fw_version);
+        if let Some(url) = &self.http {
+            let usual = HttpBoot::new(url.clone());
+            let before = options.http.take();
+            options.http = Some(HttpBoot { url: url.clone(), ..before.unwrap_or(usual) });
+        }
+        if self.tftp.len() > TFTP_SERVERS_MAX {
+            return Err(format!("{} TFTP servers: at most four are tried", self.tftp.len()));
+        }
+        if !self.tftp.is_empty() {
+            let usual = TftpBoot::new(Vec::new());
+            let before = options.tftp.take().unwrap_or(usual);
+            options.tftp = Some(TftpBoot { servers: self.tftp.clone(), ..before });
+        }
+        let files = [&self.tftp_image, &self.tftp_splash, &self.tftp_diagnostic];
+        match &mut options.tftp {
+            Some(tftp) => tftp.name_files(files.map(Option::as_deref))?,
+            None if files.iter().any(|file| file.is_some()) => {
+                return Err("files of TFTP servers are named, but no server: --tftp HOST".into());
+            }
+            None => {}
+        }
+        if let Some(order) = &self.order {
+            options.orders = Orders::all(order);
+        } else if kept.boot_order().is_none() && (self.http.is_some() || !self.tftp.is_empty()) {
+            options.orders = Orders::all(&self.usual_order());
+        }
+        Ok(())
+    }
+
+    /// What the servers that are named make likely.
+    fn usual_order(&self) -> Order {
+        let metadata = if self.http.is_some() { Protocol::Http } else { Protocol::Bootcast };
+        let tftp = (!self.tftp.is_empty()).then_some(Protocol::Tftp);
+        let ways = [Some(Protocol::Local), Some(metadata), tftp, Some(Protocol::Local)];
+        Order::new(ways.into_iter().flatten()).unwrap_or_else(|_| Order::usual())
+    }
+}
+
+fn request(
+    arguments: &Arguments,
+    options: BootOptions,
+    stop: Arc<AtomicBool>,
+) -> Result<BootRequest, IoError> {
+    let interface = arguments.network.interface()?;
+    let (store, keep_parameters) = (arguments.store.clone(), arguments.keep_parameters);
+    Ok(BootRequest { options, store, interface, keep_parameters, stop })
 }
 
 fn text(summary: &BootSummary) -> String {
     let mut text = String::new();
     if let Some(error) = &summary.control_error {
         let _ = writeln!(text, "control object: failed: {error}");
+    }
+    if let Some(error) = &summary.http_error {
+        let _ = writeln!(text, "StbConfig: failed: {error}");
     }
     for part in &summary.parts {
         if let Some(outcome) = outcome(part) {
@@ -91,6 +219,9 @@ fn text(summary: &BootSummary) -> String {
     }
     if summary.receive.kernel_drops > 0 {
         let _ = writeln!(text, "received: {}", summary.receive);
+    }
+    if let Some(parameters) = &summary.parameters {
+        let _ = writeln!(text, "permanent parameters: {parameters}");
     }
     text + &last_line(&summary.booted)
 }
@@ -114,6 +245,7 @@ fn outcome(part: &PartSummary) -> Option<String> {
             Some(text)
         }
         "up_to_date" => Some(format!("up to date, version {version}")),
+        "kept" => Some(format!("kept, version {version}")),
         "failed" => Some(format!("failed: {}", part.error.as_deref().unwrap_or_default())),
         _ => None,
     }

@@ -140,15 +140,27 @@ impl Observer for Console {
                 self.line(format_args!("attempt {attempt} heard nothing"));
             }
             Event::Complete { .. } | Event::Failed(_) | Event::BootDone(_) => self.clear(),
-            Event::Control { usable } => {
+            Event::Metadata { target, .. } => {
+                self.line(format_args!("metadata: waiting for {target}"));
+            }
+            Event::Control { by, usable } => {
                 self.clear();
                 let outcome = if *usable { "read" } else { "cannot be used" };
-                self.line(format_args!("control object: {outcome}"));
+                self.line(format_args!("metadata by {by}: {outcome}"));
             }
-            Event::Part { part, download } => {
+            Event::Part { part, target, .. } => {
                 self.clear();
-                let outcome = if *download { "downloading" } else { "the store holds it already" };
-                self.line(format_args!("{}: {outcome}", PartWord::of(*part)));
+                self.line(format_args!("{}: downloading {target}", PartWord::of(*part)));
+            }
+            // The answer says what became of them.
+            Event::Parameters(_) => {}
+            Event::PartHeld { part } => {
+                self.clear();
+                self.line(format_args!("{}: the store holds it already", PartWord::of(*part)));
+            }
+            Event::WayClosed { part, way, supported } => {
+                let why = if *supported { "no server was told" } else { "it is not supported" };
+                self.line(format_args!("{}: not by {way}, {why}", PartWord::of(*part)));
             }
         }
     }

@@ -40,7 +40,7 @@ enum Verb {
     /// Tell what a channel carries.
     Listen(listen::Arguments),
     /// Boot as a box does: control object, splash, boot image.
-    Boot(boot::Arguments),
+    Boot(Box<boot::Arguments>),
 }
 
 /// Where to listen and to whom.
