@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use stbcast_bootcast::{BootQuery, Host, HttpUrl, Order, Part, TftpUrl};
+use stbcast_bootcast::{BootQuery, Host, HttpUrl, Order, Part, TftpUrl, UrlError};
 use stbcast_infocast::Name;
 use stbcast_object::{Group, Micros};
 
@@ -139,11 +139,9 @@ impl TftpBoot {
     pub fn name_files(
         &mut self,
         [kernel, splash, diagnostic]: [Option<&str>; 3],
-    ) -> Result<(), String> {
+    ) -> Result<(), UrlError> {
         for name in [kernel, splash, diagnostic].into_iter().flatten() {
-            let host = Host::new("localhost").map_err(|error| error.to_string())?;
-            TftpUrl::new(host, TftpUrl::PORT, name)
-                .map_err(|error| format!("`{name}` is no file of a TFTP server: {error}"))?;
+            TftpUrl::new(Host::new("localhost")?, TftpUrl::PORT, name)?;
         }
         self.kernel = kernel.map_or_else(|| self.kernel.clone(), ToString::to_string);
         self.splash = splash.map_or_else(|| self.splash.clone(), ToString::to_string);

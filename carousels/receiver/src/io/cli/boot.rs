@@ -171,7 +171,9 @@ impl Servers {
         }
         let files = [&self.tftp_image, &self.tftp_splash, &self.tftp_diagnostic];
         match &mut options.tftp {
-            Some(tftp) => tftp.name_files(files.map(Option::as_deref))?,
+            Some(tftp) => tftp
+                .name_files(files.map(Option::as_deref))
+                .map_err(|error| format!("a file of the TFTP servers: {error}"))?,
             None if files.iter().any(|file| file.is_some()) => {
                 return Err("files of TFTP servers are named, but no server: --tftp HOST".into());
             }
