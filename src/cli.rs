@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 mod check;
 mod serve;
+mod target;
 
 /// Streams set-top-box metadata and images on multicast carousels.
 #[derive(Debug, Parser)]
@@ -21,6 +22,7 @@ struct Arguments {
 enum Verb {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Target(target::Arguments),
 }
 
 /// Tells the user what went wrong; that nobody listens is no reason to stop.
@@ -44,5 +46,6 @@ pub fn main() -> ExitCode {
     match arguments.verb {
         Verb::Serve(arguments) => arguments.run(),
         Verb::Check(arguments) => arguments.run(),
+        Verb::Target(arguments) => arguments.run(),
     }
 }

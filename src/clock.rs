@@ -52,6 +52,14 @@ pub(crate) fn wall() -> Micros {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(Micros::ZERO, Micros::from)
 }
 
+/// Puts this thread behind those that send, where they have no real-time priority, and other ordinary
+/// ones: for answers, which wait a moment better than datagrams do.
+pub(crate) fn stand_back() {
+    if let Err(error) = rustix::process::setpriority_process(None, 5) {
+        tracing::debug!("a thread that should stand back keeps its priority: {error}");
+    }
+}
+
 /// Puts this thread behind every other one of the machine, for work that can wait.
 pub(crate) fn give_way() {
     use thread_priority::{

@@ -4,6 +4,7 @@
 //!  line-up file ─> lineup ─> contents, plan      (check: figures and findings, nothing sent)
 //!                    │
 //!                    └─> spool ─> programme ─> publish ─> onair: carousel ─> pacer ─> transmit
+//!                                     └─> http: StbConfigs and images for boxes that ask
 //! ```
 //!
 //! The protocols live in crates of their own and know nothing of sockets, files or clocks; this
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod companion;
 pub mod contents;
 pub(crate) mod flute_channel;
+pub mod http;
 pub mod lineup;
 pub mod pacer;
 pub mod plan;

@@ -13,7 +13,7 @@ use crate::carousel::Carousel;
 use crate::clock;
 use crate::companion::{self, CompanionPlan};
 use crate::contents::{Contents, VERSION_DIGITS, bootcast_text, carousel, objects};
-use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Protocol, Source};
+use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Protocol, Source, Target};
 use crate::repair::{RepairSymbols, per_block};
 use crate::spool::{Digest, Revision, Spool};
 
@@ -104,6 +104,10 @@ pub struct Programme {
     pub channels: Vec<ChannelProgramme>,
     /// The announce session.
     pub announce: Option<ChannelProgramme>,
+    /// Which box gets which StbConfig over HTTP.
+    pub targets: Vec<Target>,
+    /// The StbConfigs by their names.
+    pub stbconfigs: HashMap<String, Arc<[u8]>>,
 }
 
 /// Copies every source into the spool, computes repair symbols and makes the programme.
@@ -136,7 +140,8 @@ pub fn load(
     let channels = channels.map_err(refused)?;
     let announce = flute::announce(line_up, &channels, wall).map_err(refused)?;
     *numbers = loader.numbers;
-    Ok(Programme { channels, announce })
+    let (targets, stbconfigs) = (line_up.targets.clone(), HashMap::new());
+    Ok(Programme { channels, announce, targets, stbconfigs })
 }
 
 fn spool_sources(

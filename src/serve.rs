@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::announced::Numbers;
+use crate::http::{Http, HttpOptions, Site};
 use crate::lineup::{self, Finding, LineUp};
 use crate::onair::{Drivers, Report};
 use crate::programme::{self, ChannelProgramme, Programme};
@@ -37,6 +38,8 @@ pub struct ServeOptions {
     pub metrics: Option<SocketAddr>,
     /// How datagrams go to the kernel; the best there is, where `None`.
     pub transmit: Option<TransmitPath>,
+    /// Where and how boxes are answered over HTTP; not at all, where `None`.
+    pub http: Option<HttpOptions>,
 }
 
 /// Why a line-up is not served.
@@ -114,6 +117,7 @@ struct Headend {
     /// Whether the file is to be read once more, because it changed while it was loaded.
     again: bool,
     publisher: Publisher,
+    http: Option<Http>,
     reports: UnboundedReceiver<Report>,
     settled: u64,
 }
@@ -156,8 +160,10 @@ impl Headend {
         let path = options.transmit.unwrap_or_else(TransmitPath::probe);
         let publisher = Publisher::new(Drivers::new(told), path);
         let house = Some(House { spool, numbers: Numbers::default() });
+        let http = options.http.as_ref().map(Http::start).transpose().map_err(ServeError::Other)?;
         let (loading, again, settled) = (None, false, 0);
-        let mut headend = Self { options, house, loading, again, publisher, reports, settled };
+        let mut headend =
+            Self { options, house, loading, again, publisher, http, reports, settled };
         headend.load();
         Ok(headend)
     }
@@ -175,6 +181,9 @@ impl Headend {
                 _ = signals.terminate.recv() => break tracing::info!("SIGTERM: stopping"),
                 _ = signals.reload.recv() => {
                     tracing::info!("SIGHUP: reading {} again", self.options.line_up.display());
+                    if let Some(http) = &self.http {
+                        http.reopen_log();
+                    }
                     self.load();
                 }
                 loaded = loaded(&mut self.loading) => self.on_loaded(loaded)?,
@@ -251,6 +260,13 @@ impl Headend {
         }
         // The first line-up may have been overtaken before it was on air whole.
         let before = std::mem::replace(&mut self.settled, self.publisher.generation());
+        // Only now does multicast carry what a new StbConfig names.
+        if let Some(http) = &mut self.http {
+            http.go_live();
+            if before == 0 {
+                tracing::info!("boxes are answered at http://{}/", http.address());
+            }
+        }
         tracing::info!("line-up {} is on air", self.settled);
         telemetry::generation(self.settled);
         if let (0, Some(cycles)) = (before, self.options.cycles) {
@@ -264,6 +280,7 @@ impl Headend {
             tracing::warn!("{caution}");
         }
         describe(&programme);
+        let site = self.http.as_ref().map(|_| Site::of(&programme));
         let changes = self.publisher.publish(programme);
         let changes = changes.map_err(|error| ServeError::Other(error.to_string()))?;
         tracing::info!(
@@ -273,6 +290,9 @@ impl Headend {
             changes.unchanged,
             changes.retired
         );
+        if let (Some(http), Some(site)) = (&mut self.http, site) {
+            http.offer(site);
+        }
         // Where nothing changes nobody reports.
         self.settle();
         Ok(())

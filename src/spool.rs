@@ -43,6 +43,20 @@ impl Digest {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// Reads 64 hexadecimal digits, as [`Digest::hex`] writes them or in capitals.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut digest = [0; 32];
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+        if pairs.len() != digest.len() {
+            return None;
+        }
+        for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+            let digit = |byte: &u8| char::from(*byte).to_digit(16);
+            *byte = u8::try_from(digit(high)? << 4 | digit(low)?).ok()?;
+        }
+        Some(Self(digest))
+    }
+
     fn of_file(file: &mut File) -> io::Result<Self> {
         let mut hash = Sha256::new();
         let mut buffer = vec![0; 128 * 1024];

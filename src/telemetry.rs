@@ -44,6 +44,15 @@ fn describe() {
     level!("stbcast_lineup_generation", "Line-ups published since the start");
     count!("stbcast_reload_failures_total", "Line-ups that were refused");
     level!("stbcast_build_info", "1, with the version as a label");
+    count!("stbcast_http_requests_total", "Requests of boxes, by what was asked for and status");
+    count!("stbcast_http_bytes_total", Unit::Bytes, "Bytes of answers, by what was asked for");
+    level!("stbcast_http_connections", "Connections of boxes");
+    count!(
+        "stbcast_http_connection_failures_total",
+        "Connections that ended badly, by what failed"
+    );
+    level!("stbcast_http_downloads", "Images being sent");
+    count!("stbcast_http_log_lines_lost_total", "Lines of the access log that were not written");
 }
 
 /// The metrics of one channel, looked up once.
@@ -119,4 +128,64 @@ pub(crate) fn generation(generation: u64) {
 
 pub(crate) fn reload_failed() {
     counter!("stbcast_reload_failures_total").increment(1);
+}
+
+/// What boxes ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HttpKind {
+    StbConfig,
+    Image,
+    Other,
+}
+
+impl HttpKind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::StbConfig => "stbconfig",
+            Self::Image => "image",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Notes a request.
+pub(crate) fn http_request(kind: HttpKind, status: u16) {
+    let kind = kind.word();
+    counter!("stbcast_http_requests_total", "kind" => kind, "status" => status.to_string())
+        .increment(1);
+}
+
+/// Notes what an answer has sent.
+pub(crate) fn http_bytes(kind: HttpKind, bytes: u64) {
+    counter!("stbcast_http_bytes_total", "kind" => kind.word()).increment(bytes);
+}
+
+/// Notes a connection that ended badly.
+pub(crate) fn http_connection_failed(what: &'static str) {
+    counter!("stbcast_http_connection_failures_total", "what" => what).increment(1);
+}
+
+/// Notes lines of the access log that were not written.
+pub(crate) fn http_log_dropped(lines: u64) {
+    counter!("stbcast_http_log_lines_lost_total").increment(lines);
+}
+
+pub(crate) fn http_downloads(active: u32) {
+    gauge!("stbcast_http_downloads").set(f64::from(active));
+}
+
+/// Counts a connection as long as it lives.
+pub(crate) struct HttpConnection;
+
+impl HttpConnection {
+    pub(crate) fn begin() -> Self {
+        gauge!("stbcast_http_connections").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for HttpConnection {
+    fn drop(&mut self) {
+        gauge!("stbcast_http_connections").decrement(1.0);
+    }
 }

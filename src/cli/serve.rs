@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::complain;
 
+use crate::http::HttpOptions;
 use crate::serve::{ServeOptions, serve};
 use crate::transmit::TransmitPath;
 
@@ -59,6 +60,23 @@ pub(super) struct Arguments {
     /// Serve metrics for Prometheus at this address, as 127.0.0.1:9464.
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
+    /// Answer boxes that boot over HTTP at this address, as 192.0.2.10:8080: StbConfigs by the
+    /// [[target]] rules of the line-up, and the images on air. For boxes only, on their own network.
+    #[arg(long, value_name = "ADDRESS")]
+    http: Option<SocketAddr>,
+    /// Most images sent over HTTP at once; who comes later is told when to come back. 0 sends none.
+    #[arg(long, value_name = "N", default_value_t = 64, requires = "http")]
+    http_downloads: u32,
+    /// Most HTTP connections at once; others wait.
+    #[arg(
+        long, value_name = "N", default_value_t = 2_048, requires = "http",
+        value_parser = clap::value_parser!(u32).range(1..=65_536)
+    )]
+    http_connections: u32,
+    /// Write a line for each HTTP request to this file, which SIGHUP opens again [default: standard
+    /// error, at most 100 lines a second].
+    #[arg(long, value_name = "FILE", requires = "http")]
+    http_log: Option<PathBuf>,
     /// How datagrams go to the kernel; for cards whose segmentation offload is broken.
     #[arg(long, value_enum, default_value = "auto")]
     transmit: Transmit,
@@ -70,6 +88,12 @@ impl Arguments {
             complain("error: no home directory to keep the spool in; say where with --spool DIR");
             return ExitCode::FAILURE;
         };
+        let http = self.http.map(|address| HttpOptions {
+            address,
+            downloads: self.http_downloads,
+            connections: self.http_connections,
+            log: self.http_log,
+        });
         let options = ServeOptions {
             line_up: self.line_up,
             cycles: self.cycles,
@@ -79,6 +103,7 @@ impl Arguments {
             spool_cap_bytes: self.spool_cap_mib.saturating_mul(1 << 20),
             metrics: self.metrics,
             transmit: self.transmit.path(),
+            http,
         };
         match serve(options) {
             Ok(()) => ExitCode::SUCCESS,

@@ -128,6 +128,7 @@ impl Site {
             spool_cap_bytes: 4 << 30,
             metrics: None,
             transmit: None,
+            http: None,
         }
     }
 
