@@ -55,6 +55,7 @@ mod slice_table;
 mod stats;
 mod storage;
 mod target;
+pub mod tftp;
 mod unicast;
 
 #[cfg(feature = "io")]

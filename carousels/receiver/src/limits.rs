@@ -89,3 +89,19 @@ pub const DIGEST_DROPS: u8 = 3;
 
 /// TFTP servers that are tried in turn (Infocast notes §8.2).
 pub const TFTP_SERVERS_MAX: usize = 4;
+
+/// Least that a server must send, in bytes a second: a line that is slower than this carries no
+/// television either. Below it a server that drips would hold a box for days.
+pub const UNICAST_BYTES_PER_S: u64 = 1024;
+
+/// How far a TFTP transfer may fall behind that rate: datagrams that are lost cost a second each.
+pub const TFTP_SLACK: Micros = Micros::from_secs(60);
+
+/// Shortest time before a datagram of TFTP is sent again.
+pub const TFTP_RESEND_MIN: Micros = Micros::from_millis(50);
+
+/// A block that comes again this soon was doubled on its way, and is not answered.
+pub const TFTP_REPEAT: Micros = Micros::from_millis(200);
+
+/// Datagrams of strangers that are answered in one TFTP transfer.
+pub const TFTP_STRANGERS_MAX: u8 = 8;
