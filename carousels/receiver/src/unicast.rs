@@ -17,7 +17,11 @@ pub struct Request {
     pub server: Server,
     /// First byte wanted.
     pub from: u64,
-    /// The byte behind the last one wanted; `None` for all there are.
+    /// The byte behind the last one wanted; `None` for all there are. From the first byte on, that
+    /// begins an object anew; from a later one, it goes on with an object whose beginning came
+    /// before, which is done only where a validator proves that it is the same, else the answer is
+    /// [`UnicastError::Changed`]. A part is had from any server that knows ranges; where it told a
+    /// validator before, that must still hold.
     pub to: Option<u64>,
     /// Most bytes that the object may have.
     pub length_max: u64,

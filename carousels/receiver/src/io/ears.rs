@@ -1,6 +1,7 @@
 //! The groups a run hears: joined and left as the session says, counted over all of them.
 
 use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
@@ -117,21 +118,24 @@ impl<'a> Ears<'a> {
         self.ears.each_ref().map(|ear| ear.as_ref().map_or(0, |ear| ear.number))
     }
 
-    /// What waits on the groups; nothing after `patience`, [`WAIT`] at most. A group that cannot be
-    /// heard is closed until the session joins it again, else a broken socket would spin here.
+    /// What waits on the groups; nothing after `patience`, [`WAIT`] at most, or when `bell` becomes
+    /// readable. A group that cannot be heard is closed until the session joins it again, else a
+    /// broken socket would spin here.
     pub(super) fn recv(
         &mut self,
         heard: &mut Heard,
         patience: Duration,
+        bell: Option<BorrowedFd<'_>>,
         observer: &mut dyn Observer,
     ) {
         let mut joined = self.ears.iter_mut().enumerate().filter(|(_, ear)| ear.is_some());
-        match (joined.next(), joined.next()) {
-            (None, _) => std::thread::park_timeout(patience),
-            (Some((lane, _)), None) if patience >= WAIT && heard.is_empty() => {
+        match (joined.next(), joined.next(), bell) {
+            (None, _, None) => std::thread::park_timeout(patience),
+            (None, _, bell) => self.wait(patience, bell),
+            (Some((lane, _)), None, None) if patience >= WAIT && heard.is_empty() => {
                 self.recv_one(lane, heard, observer);
             }
-            _ => self.recv_all(heard, patience, observer),
+            _ => self.recv_all(heard, patience, bell, observer),
         }
     }
 
@@ -145,7 +149,13 @@ impl<'a> Ears<'a> {
     }
 
     /// Looks at all sockets whose lane is spent; where they have nothing, waits for any of them.
-    fn recv_all(&mut self, heard: &mut Heard, patience: Duration, observer: &mut dyn Observer) {
+    fn recv_all(
+        &mut self,
+        heard: &mut Heard,
+        patience: Duration,
+        bell: Option<BorrowedFd<'_>>,
+        observer: &mut dyn Observer,
+    ) {
         let idle = heard.is_empty();
         let sleep = std::mem::take(&mut self.sleep);
         if idle && !sleep.is_zero() {
@@ -156,7 +166,7 @@ impl<'a> Ears<'a> {
         self.look(spent, heard, observer);
         let waited = idle && heard.is_empty();
         if waited {
-            self.wait(patience);
+            self.wait(patience, bell);
             self.look(spent, heard, observer);
         }
         let reading = self.clock.read();
@@ -185,10 +195,10 @@ impl<'a> Ears<'a> {
         }
     }
 
-    /// Waits until any socket has something.
-    fn wait(&self, patience: Duration) {
-        let sockets = self.ears.iter().flatten().map(|ear| ear.receiver.as_fd());
-        let mut sockets: ArrayVec<PollFd<'_>, LANES> =
+    /// Waits until any socket has something, or the bell.
+    fn wait(&self, patience: Duration, bell: Option<BorrowedFd<'_>>) {
+        let sockets = self.ears.iter().flatten().map(|ear| ear.receiver.as_fd()).chain(bell);
+        let mut sockets: ArrayVec<PollFd<'_>, { LANES + 1 }> =
             sockets.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::IN)).collect();
         let timeout = Timespec::try_from(patience).ok();
         match poll(&mut sockets, timeout.as_ref()) {

@@ -24,6 +24,7 @@ mod ears;
 mod fetch;
 mod files;
 mod heard;
+mod http;
 mod interface;
 mod listen;
 mod nap;
@@ -35,7 +36,9 @@ mod repair;
 mod run;
 mod store;
 mod summary;
+mod tftp;
 mod timed;
+mod unicast;
 mod url;
 
 pub use areas::StorageError;

@@ -48,7 +48,7 @@ pub enum Trouble {
         .0.granted / 1024, .0.asked / 1024
     )]
     ReceiveBuffer(ReceiveBuffer),
-    /// The channel cannot be heard in this attempt.
+    /// A group cannot be heard, or a server does not give what it is asked for, in this attempt.
     #[error("{0}")]
     Network(String),
     /// A storage operation failed; the session fails the object.

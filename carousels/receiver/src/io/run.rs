@@ -13,6 +13,7 @@ use super::decoders::Decoders;
 use super::ears::{Ears, Stream};
 use super::heard::Heard;
 use super::timed::{StorageTimes, Timed};
+use super::unicast::{News, Unicast};
 use super::{Interface, Moment, Observer, ReceiveFigures, Trouble, WAIT, Watched};
 use crate::{Input, Output, Storage, drive_all};
 
@@ -21,6 +22,9 @@ const TICK: Micros = Micros::from_millis(100);
 
 /// How long to wait for datagrams while a block is being recovered.
 const RECOVERING_WAIT: Duration = Duration::from_millis(5);
+
+/// Pieces of a server's answer handed in before groups are heard again.
+const PIECES_A_TURN: usize = 4;
 
 /// The outside of a run.
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +88,7 @@ type Next<'n, 'i> =
 struct Shell<'a> {
     observer: &'a mut dyn Observer,
     ears: Ears<'a>,
+    unicast: Unicast,
     stop: &'a AtomicBool,
     ticker: Ticker,
     decoders: Decoders,
@@ -102,6 +107,7 @@ impl<'a> Shell<'a> {
         Self {
             observer,
             ears: Ears::new(options.interface),
+            unicast: Unicast::default(),
             stop: options.stop,
             ticker: Ticker::default(),
             decoders: Decoders::default(),
@@ -117,9 +123,9 @@ impl<'a> Shell<'a> {
         session: &S,
         storage: &Timed<'_, T>,
     ) -> Option<Micros> {
-        // A session may wait for nothing but a block that is being recovered.
-        let recovered = storage.is_recovering().then_some(Micros::NEVER);
-        (!session.is_over()).then(|| session.wake_at().or(recovered))?
+        // A session may wait for nothing but a block that is being recovered, or a server.
+        let waits = storage.is_recovering() || self.unicast.is_under_way();
+        (!session.is_over()).then(|| session.wake_at().or(waits.then_some(Micros::NEVER)))?
     }
 
     /// Hands in what was recovered, wakes the session, which wants that at `wake_at`, or hears what
@@ -151,15 +157,51 @@ impl<'a> Shell<'a> {
             heard.queue.give(self.ears.owners());
         } else {
             let before = self.ears.clock.now();
-            let patience = if storage.is_recovering() { RECOVERING_WAIT } else { WAIT };
-            self.ears.recv(heard, patience, self.observer);
+            let patience = match (self.unicast.is_rung(), storage.is_recovering()) {
+                (true, _) => Duration::ZERO,
+                (_, true) => RECOVERING_WAIT,
+                (_, false) => WAIT,
+            };
+            self.ears.recv(heard, patience, self.unicast.bell(), self.observer);
             let silent = heard.is_empty();
             self.hear(session, storage, heard);
             // Behind datagrams more may wait: the time is that of the last one.
             let until = if silent { before } else { self.told_at };
             self.heard_until = until.max(self.told_at);
+            self.take_news(session, storage, heard);
         }
         self.tick(session);
+    }
+
+    /// Hands in what a server sent, dated like what was heard last: so a session that hears groups
+    /// too is never told a time at which datagrams still waited.
+    fn take_news<S, T>(&mut self, session: &mut S, storage: &mut T, heard: &mut Heard)
+    where
+        S: Watched,
+        T: Storage<Error: Display>,
+    {
+        for _ in 0..PIECES_A_TURN {
+            if session.is_over() {
+                return;
+            }
+            let Some((id, news)) = self.unicast.next() else { return };
+            let (input, bytes) = match news {
+                News::Piece(offset, bytes) => {
+                    let (length, payload) = (bytes.len(), 0..bytes.len());
+                    (Input::Bytes { id, offset, length, payload }, bytes)
+                }
+                News::Answer(answer) => (Input::Answered { id, answer }, Vec::new()),
+                News::Trouble(text) => {
+                    self.observer.trouble(&Trouble::Network(text));
+                    continue;
+                }
+            };
+            self.told_at = self.heard_until.max(self.told_at);
+            let mut input = Some((self.told_at, input));
+            if self.step(session, storage, &bytes, &mut |_, _| input.take()) == Halt::Moved {
+                heard.queue.give(self.ears.owners());
+            }
+        }
     }
 
     /// Hands in what was heard, until sockets must be read again or the run is to end.
@@ -203,7 +245,7 @@ impl<'a> Shell<'a> {
         S: Watched,
         T: Storage<Error: Display>,
     {
-        let Self { observer, ears, decoders, told_at, joined_late, .. } = self;
+        let Self { observer, ears, unicast, decoders, told_at, joined_late, .. } = self;
         let halt = Cell::new(Halt::Exhausted);
         let (mut events, mut joined, mut joined_at) = (Vec::new(), Vec::new(), None);
         let inputs = std::iter::from_fn(|| match halt.get() {
@@ -223,6 +265,8 @@ impl<'a> Shell<'a> {
                 ears.leave(group);
                 halt.set(Halt::Moved);
             }
+            Output::Request(request) => unicast.start(request),
+            Output::CancelRequest { id } => unicast.cancel(id),
             Output::Event(event) => {
                 events.push(event);
                 if halt.get() == Halt::Exhausted {

@@ -59,7 +59,7 @@ impl Listener {
 
     /// What one look gives: which group, in their order, and the number in front.
     fn turn(&mut self, mut each: impl FnMut(usize, u16)) {
-        self.ears.recv(&mut self.heard, WAIT, &mut self.troubles);
+        self.ears.recv(&mut self.heard, WAIT, None, &mut self.troubles);
         let Heard { bytes, queue } = &mut self.heard;
         while let Some((lane, Datagram { range, .. })) = queue.next() {
             let group = self.lanes.iter().position(|one| *one == lane).unwrap();
@@ -138,7 +138,7 @@ fn a_group_that_is_left_is_heard_no_more_and_the_others_are() {
     for (_, sender) in &channels {
         sender.send(&numbered(1)).unwrap();
     }
-    listener.ears.recv(&mut listener.heard, WAIT, &mut listener.troubles);
+    listener.ears.recv(&mut listener.heard, WAIT, None, &mut listener.troubles);
     listener.ears.leave(groups[0]);
     listener.heard.queue.give(listener.ears.owners());
     let next = listener.heard.queue.next().map(|(lane, _)| lane);
