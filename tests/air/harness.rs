@@ -193,6 +193,11 @@ impl Site {
         writeln!(self.toml, "{lines}").unwrap();
     }
 
+    /// Adds whole tables behind what there is.
+    pub(crate) fn add(&mut self, tables: &str) {
+        self.toml += tables;
+    }
+
     /// Adds an object to the last channel; `more` is further keys, line by line.
     pub(crate) fn object(&mut self, name: &str, source: &str, more: &str) {
         let quoted =

@@ -7,6 +7,7 @@
     clippy::indexing_slicing
 )]
 
+mod asking;
 #[cfg(feature = "peers")]
 #[path = "../peer/capture.rs"]
 mod capture;
@@ -15,6 +16,10 @@ mod end_to_end;
 #[cfg(feature = "peers")]
 mod flute_crate;
 mod harness;
+mod http;
+mod http_hostile;
+#[cfg(feature = "peers")]
+mod http_peers;
 #[cfg(feature = "peers")]
 mod network;
 #[cfg(feature = "peers")]
