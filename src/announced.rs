@@ -8,7 +8,7 @@ use stbcast_flute::{DEFAULT_TSI, Fti};
 use stbcast_infocast::ObjectType;
 use stbcast_object::Micros;
 
-use crate::contents::Contents;
+use crate::contents::{Contents, role};
 use crate::lineup::{Channel, LineUp, Object, ObjectId, Protocol, Source};
 use crate::spool::Digest;
 
@@ -66,19 +66,15 @@ fn kind(line_up: &LineUp, contents: &Contents, id: ObjectId, object: &Object) ->
     match object.source {
         Source::Time => return "time",
         Source::Bootcast { .. } => return "bootcast",
-        Source::File(_) => {}
+        Source::StbConfig(_) | Source::File(_) => {}
+    }
+    if contents.is_stbconfig(id, object) {
+        return "stbconfig";
     }
     if contents.object_type(id, object) == ObjectType::BOOTCAST_INFO {
         return "bootcast";
     }
-    let sources = line_up.channels.iter().flat_map(|channel| &channel.objects);
-    let role = sources.filter_map(|object| match &object.source {
-        Source::Bootcast { image, .. } if *image == id => Some("image"),
-        Source::Bootcast { splash, .. } if *splash == Some(id) => Some("splash"),
-        Source::Bootcast { diagnostic, .. } if *diagnostic == Some(id) => Some("diagnostic"),
-        _ => None,
-    });
-    role.min().unwrap_or("object")
+    role(line_up, id).unwrap_or("object")
 }
 
 /// The description of an object that is not spooled yet: as long as the one that it will have.

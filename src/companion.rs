@@ -22,7 +22,7 @@ pub enum NoRepair {
     #[error("its bytes are made at send time")]
     SendTime,
     /// A text of a few hundred bytes.
-    #[error("it is a short text made from the line-up")]
+    #[error("it is a short text")]
     Text,
     /// The code cannot take it.
     #[error("{0}")]
@@ -75,7 +75,7 @@ pub fn geometry(
 ) -> Result<Geometry, NoRepair> {
     match object.source {
         Source::Time => return Err(NoRepair::SendTime),
-        Source::Bootcast { .. } => return Err(NoRepair::Text),
+        Source::Bootcast { .. } | Source::StbConfig(_) => return Err(NoRepair::Text),
         Source::File(_) => {}
     }
     if let Err(error) = stbcast_flute::fdt::Location::new(&source_url(channel, object)) {

@@ -3,11 +3,15 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use stbcast_bootcast::stbconfig::DOCUMENT_BYTES_MAX;
 use stbcast_bootcast::{BootcastInfo, ImageRef, Part, TEXT_BYTES_MAX};
 use stbcast_infocast::{Carousel, Content, Entry, ObjectType};
-use stbcast_object::Slices;
+use stbcast_object::{Group, Slices};
 
 use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Source, read_at_most};
+
+mod stbconfig;
+pub(crate) use stbconfig::{role, stbconfig_text};
 
 /// Hexadecimal digits of the digest that stand for a version where none is written.
 pub const VERSION_DIGITS: usize = 16;
@@ -17,17 +21,20 @@ pub const VERSION_DIGITS: usize = 16;
 pub struct Contents {
     lengths: Vec<Vec<u64>>,
     images: HashSet<ObjectId>,
+    /// Control objects that somebody wrote as XML.
+    documents: HashSet<ObjectId>,
 }
 
 impl Contents {
-    /// Looks at every source: files must be there, and what a bootcast information names should be
-    /// on air. What is wrong is added to `findings`.
+    /// Looks at every source: files must be there, and what a bootcast information or a StbConfig
+    /// names should be on air. What is wrong is added to `findings`.
     pub fn survey(line_up: &LineUp, findings: &mut Vec<Finding>) -> Self {
-        let mut contents = Self { lengths: Vec::new(), images: HashSet::new() };
+        let images = stbconfig::survey(line_up, findings).into_iter().collect();
+        let mut contents = Self { lengths: Vec::new(), images, documents: HashSet::new() };
         for (channel, object, id) in objects(line_up) {
             contents.images.extend(object.source.named());
             if let (Source::File(path), true) = (&object.source, object.is_control()) {
-                contents.lint_control(line_up, object, path, findings);
+                contents.lint_control(line_up, (id, object), path, findings);
             }
             let length = length(line_up, channel, object, findings);
             if contents.lengths.len() <= id.channel {
@@ -60,10 +67,15 @@ impl Contents {
     pub fn object_type(&self, id: ObjectId, object: &Object) -> ObjectType {
         object.object_type.unwrap_or(match object.source {
             Source::Time => ObjectType::UTC_TIME,
-            Source::Bootcast { .. } => ObjectType::BOOTCAST_INFO,
+            Source::Bootcast { .. } | Source::StbConfig(_) => ObjectType::BOOTCAST_INFO,
             Source::File(_) if self.images.contains(&id) => ObjectType::BOOTCAST_FILE,
             Source::File(_) => ObjectType::GENERIC,
         })
+    }
+
+    /// Whether an object is a StbConfig.
+    pub fn is_stbconfig(&self, id: ObjectId, object: &Object) -> bool {
+        matches!(object.source, Source::StbConfig(_)) || self.documents.contains(&id)
     }
 
     /// The entry of an object whose bytes are `length` long, trailers not computed yet.
@@ -103,17 +115,26 @@ impl Contents {
         Ok(carousel(channel, entries?))
     }
 
-    /// Checks a bootcast information somebody wrote: the vendor's server never did, and its boxes
-    /// tolerate nothing. Only warnings, because such a directory must stay usable unchanged.
+    /// Checks a bootcast information or StbConfig somebody wrote: the vendor's server never did, and
+    /// its boxes tolerate nothing. Only warnings, because such a directory must stay usable
+    /// unchanged.
     fn lint_control(
         &mut self,
         line_up: &LineUp,
-        object: &Object,
+        (id, object): (ObjectId, &Object),
         path: &Path,
         findings: &mut Vec<Finding>,
     ) {
         // What cannot be read is told where its length is asked for.
-        let Ok(text) = read_at_most(path, TEXT_BYTES_MAX as u64) else { return };
+        let Ok(text) = read_at_most(path, DOCUMENT_BYTES_MAX as u64) else { return };
+        if stbconfig::is_xml(&text) {
+            self.documents.insert(id);
+            let what = format!("object `{}`", object.name);
+            let (told, named) = stbconfig::lint_bytes(line_up, &what, &text, None);
+            findings.extend(told.into_iter().map(|(_, message)| Finding::warning(message)));
+            self.images.extend(named);
+            return;
+        }
         let info = match BootcastInfo::parse(&text) {
             Ok(info) => info,
             Err(error) => {
@@ -124,7 +145,7 @@ impl Contents {
         };
         for part in Part::ALL {
             let Some(image) = info.part(part) else { continue };
-            match find(line_up, image) {
+            match find(line_up, image.group, &image.name) {
                 Some(id) => drop(self.images.insert(id)),
                 None => {
                     let message = format!(
@@ -178,12 +199,10 @@ pub(crate) fn bootcast_text(
     Some(BootcastInfo { kernel, splash, diagnostic, unknown }.to_string())
 }
 
-fn find(line_up: &LineUp, image: &ImageRef) -> Option<ObjectId> {
-    let wanted = image.name.as_bytes();
+fn find(line_up: &LineUp, group: Group, name: &str) -> Option<ObjectId> {
+    let wanted = name.as_bytes();
     objects(line_up)
-        .find(|(channel, object, _)| {
-            channel.group == image.group && object.name.as_bytes() == wanted
-        })
+        .find(|(channel, object, _)| channel.group == group && object.name.as_bytes() == wanted)
         .map(|(_, _, id)| id)
 }
 
@@ -196,13 +215,18 @@ fn length(
     match &object.source {
         Source::Time => 10,
         Source::Bootcast { .. } => {
-            let digest = |_| Some("0".repeat(VERSION_DIGITS));
-            bootcast_text(line_up, &object.source, digest).map_or(0, |text| text.len() as u64)
+            bootcast_text(line_up, &object.source, any_digest).map_or(0, |text| text.len() as u64)
+        }
+        Source::StbConfig(name) => {
+            let stbconfig = line_up.stbconfig(name);
+            // Why there is no text was told already.
+            let text = stbconfig.map(|it| stbconfig_text(line_up, it, any_digest));
+            text.and_then(Result::ok).map_or(0, |text| text.len() as u64)
         }
         Source::File(path) => match file_length(path) {
             Ok(length) => {
-                if object.is_control() && length > TEXT_BYTES_MAX as u64 {
-                    let message = format!("{length} bytes are too many for a bootcast information");
+                if object.is_control() && length > control_bytes_max(path) {
+                    let message = format!("{length} bytes are too many for a control object");
                     findings.push(Finding::error(problem(object, &message)));
                 }
                 if length == 0 {
@@ -218,6 +242,18 @@ fn length(
             }
         },
     }
+}
+
+/// As long as the digest that stands for a version.
+fn any_digest(_: ObjectId) -> Option<String> {
+    Some("0".repeat(VERSION_DIGITS))
+}
+
+/// Bytes of the longest control object of the kind that a file is.
+fn control_bytes_max(path: &Path) -> u64 {
+    let text = read_at_most(path, DOCUMENT_BYTES_MAX as u64);
+    let document = text.is_ok_and(|text| stbconfig::is_xml(&text));
+    (if document { DOCUMENT_BYTES_MAX } else { TEXT_BYTES_MAX }) as u64
 }
 
 fn file_length(path: &PathBuf) -> Result<u64, String> {

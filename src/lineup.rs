@@ -17,10 +17,12 @@ use stbcast_object::{Group, Micros};
 mod names;
 mod repair;
 mod rules;
+mod stbconfig;
 mod target;
 mod vendor;
 mod written;
 
+pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
 pub use target::{MacPrefix, Ring, Serials, Target, TargetAnswer};
 
 /// Largest line-up file read, in bytes.
@@ -39,6 +41,8 @@ pub struct LineUp {
     pub announce: Option<Announce>,
     /// The channels in the order of the file. No two have the same name.
     pub channels: Vec<Channel>,
+    /// The StbConfigs that rules and objects name. No two have the same name.
+    pub stbconfigs: Vec<StbConfig>,
     /// Which box gets which StbConfig over HTTP; the first rule that matches answers.
     pub targets: Vec<Target>,
 }
@@ -163,6 +167,8 @@ pub enum Source {
         /// Object that is the diagnostic image.
         diagnostic: Option<ObjectId>,
     },
+    /// The StbConfig of this name.
+    StbConfig(String),
 }
 
 /// An object of the line-up by its places.
@@ -175,13 +181,17 @@ pub struct ObjectId {
 }
 
 impl Source {
-    /// The objects a bootcast information names.
-    pub fn named(&self) -> impl Iterator<Item = ObjectId> + use<> {
-        let named = match self {
+    /// The objects a bootcast information names as boot image, splash and diagnostic image.
+    pub const fn parts(&self) -> [Option<ObjectId>; 3] {
+        match self {
             Self::Bootcast { image, splash, diagnostic } => [Some(*image), *splash, *diagnostic],
             _ => [None; 3],
-        };
-        named.into_iter().flatten()
+        }
+    }
+
+    /// The objects a bootcast information names.
+    pub fn named(&self) -> impl Iterator<Item = ObjectId> + use<> {
+        self.parts().into_iter().flatten()
     }
 }
 
@@ -189,11 +199,16 @@ impl Object {
     /// Whether boxes find other objects by this one, so that it must be published after them.
     pub fn is_control(&self) -> bool {
         self.object_type == Some(ObjectType::BOOTCAST_INFO)
-            || matches!(self.source, Source::Bootcast { .. })
+            || matches!(self.source, Source::Bootcast { .. } | Source::StbConfig(_))
     }
 }
 
 impl LineUp {
+    /// The StbConfig of that name.
+    pub fn stbconfig(&self, name: &str) -> Option<&StbConfig> {
+        self.stbconfigs.iter().find(|stbconfig| stbconfig.name == name)
+    }
+
     /// The channel and object at `id`.
     pub fn object(&self, id: ObjectId) -> Option<(&Channel, &Object)> {
         let channel = self.channels.get(id.channel)?;

@@ -291,5 +291,6 @@ fn source_text(source: &Source) -> String {
         Source::File(path) => path.display().to_string(),
         Source::Time => "made at send time".to_owned(),
         Source::Bootcast { .. } => "made from the line-up".to_owned(),
+        Source::StbConfig(name) => format!("stbconfig {name}"),
     }
 }

@@ -12,8 +12,10 @@ use crate::announced::{self, Facts, Numbers, describe, source_url};
 use crate::carousel::Carousel;
 use crate::clock;
 use crate::companion::{self, CompanionPlan};
-use crate::contents::{Contents, VERSION_DIGITS, bootcast_text, carousel, objects};
-use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Protocol, Source, Target};
+use crate::contents::{Contents, VERSION_DIGITS, bootcast_text, carousel, objects, stbconfig_text};
+use crate::lineup::{
+    Channel, Finding, LineUp, Object, ObjectId, Protocol, Source, StbConfig, Target,
+};
 use crate::repair::{RepairSymbols, per_block};
 use crate::spool::{Digest, Revision, Spool};
 
@@ -133,15 +135,35 @@ pub fn load(
     }
     let (wall, mut next) = (clock::wall(), numbers.clone());
     next.begin(wall);
-    let mut loader = Loader { line_up, contents: &contents, spool, wall, revisions, numbers: next };
+    let stbconfigs = stbconfigs(line_up, &revisions)?;
+    let mut loader =
+        Loader { line_up, contents: &contents, spool, wall, revisions, stbconfigs, numbers: next };
     let refused = |message| vec![Finding::error(message)];
     let places = 0..line_up.channels.len();
     let channels: Result<Vec<_>, _> = places.map(|place| loader.channel(place)).collect();
     let channels = channels.map_err(refused)?;
     let announce = flute::announce(line_up, &channels, wall).map_err(refused)?;
     *numbers = loader.numbers;
-    let (targets, stbconfigs) = (line_up.targets.clone(), HashMap::new());
+    let (targets, stbconfigs) = (line_up.targets.clone(), loader.stbconfigs);
     Ok(Programme { channels, announce, targets, stbconfigs })
+}
+
+/// The version that stands for the revision of an object where none is written.
+fn version(revisions: &HashMap<ObjectId, Revision>, id: ObjectId) -> Option<String> {
+    let hex = revisions.get(&id)?.digest.hex();
+    hex.get(..VERSION_DIGITS).map(str::to_owned)
+}
+
+fn stbconfigs(
+    line_up: &LineUp,
+    revisions: &HashMap<ObjectId, Revision>,
+) -> Result<HashMap<String, Arc<[u8]>>, Vec<Finding>> {
+    let text = |stbconfig: &StbConfig| {
+        let text = stbconfig_text(line_up, stbconfig, |id| version(revisions, id))?;
+        Ok((stbconfig.name.clone(), text.into()))
+    };
+    let refused = |message: String| vec![Finding::error(message)];
+    line_up.stbconfigs.iter().map(text).collect::<Result<_, _>>().map_err(refused)
 }
 
 fn spool_sources(
@@ -169,20 +191,23 @@ struct Loader<'a> {
     spool: &'a mut Spool,
     wall: Micros,
     revisions: HashMap<ObjectId, Revision>,
+    stbconfigs: HashMap<String, Arc<[u8]>>,
     numbers: Numbers,
 }
 
 impl Loader<'_> {
     fn payload(&self, id: ObjectId, object: &Object) -> Payload {
-        let version = |id: ObjectId| {
-            let hex = self.revisions.get(&id)?.digest.hex();
-            hex.get(..VERSION_DIGITS).map(str::to_owned)
-        };
-        let text = || bootcast_text(self.line_up, &object.source, version);
-        match self.revisions.get(&id) {
-            Some(revision) => Payload::Mapped(revision.clone()),
-            None => text().map_or(Payload::None, |text| Payload::Text(text.into_bytes().into())),
+        if let Some(revision) = self.revisions.get(&id) {
+            return Payload::Mapped(revision.clone());
         }
+        let text = match &object.source {
+            Source::StbConfig(name) => self.stbconfigs.get(name).cloned(),
+            source => {
+                let text = bootcast_text(self.line_up, source, |id| version(&self.revisions, id));
+                text.map(|text| text.into_bytes().into())
+            }
+        };
+        text.map_or(Payload::None, Payload::Text)
     }
 
     fn channel(&mut self, place: usize) -> Result<ChannelProgramme, String> {

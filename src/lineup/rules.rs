@@ -10,6 +10,7 @@ use stbcast_object::{Group, Micros};
 
 use super::names::did_you_mean;
 use super::repair::{AnnounceDraft, RepairDraft};
+use super::stbconfig::StbConfigDraft;
 use super::target::TargetDraft;
 use super::{Channel, DEFAULT_TTL, Finding, LineUp, Object, ObjectId, Protocol};
 use crate::pacer::BURST;
@@ -32,6 +33,7 @@ pub(super) struct At<T> {
 pub(super) struct LineUpDraft {
     pub(super) announce: Option<At<AnnounceDraft>>,
     pub(super) channels: Vec<ChannelDraft>,
+    pub(super) stbconfigs: Vec<StbConfigDraft>,
     pub(super) targets: Vec<TargetDraft>,
 }
 
@@ -79,6 +81,7 @@ pub(super) enum SourceDraft {
     File(String),
     Time,
     Bootcast { image: String, splash: Option<String>, diagnostic: Option<String> },
+    StbConfig(String),
 }
 
 /// Checks drafts. The result is whole only when no error was found.
@@ -88,8 +91,10 @@ pub(super) fn check(
     directory: &Path,
     findings: &mut Vec<Finding>,
 ) -> LineUp {
-    let mut rules = Rules { text, directory, findings, objects: HashMap::new() };
-    let LineUpDraft { announce, channels: drafts, targets } = draft;
+    let LineUpDraft { announce, channels: drafts, stbconfigs, targets } = draft;
+    let known: Vec<_> = stbconfigs.iter().map(|draft| draft.name.value.as_str()).collect();
+    let mut rules =
+        Rules { text, directory, findings, objects: HashMap::new(), stbconfigs: &known };
     if drafts.is_empty() {
         rules.findings.push(Finding::error("the line-up has no channel"));
     }
@@ -100,11 +105,10 @@ pub(super) fn check(
     let first = checked.first().map(|(channel, _)| channel);
     let announced = announce.as_ref().and_then(|draft| rules.announce(draft, first));
     rules.across_groups(&checked, announced.as_ref().zip(announce.as_ref()));
-    let named = targets.iter().filter_map(|draft| draft.stbconfig.as_ref());
-    let named: Vec<_> = named.map(|name| name.value.as_str()).collect();
-    let targets = rules.targets(&targets, &named);
+    let stbconfigs = rules.stbconfigs(&stbconfigs, &checked);
+    let targets = rules.targets(&targets, &known);
     let channels = checked.into_iter().map(|(channel, _)| channel).collect();
-    LineUp { announce: announced, channels, targets }
+    LineUp { announce: announced, channels, stbconfigs, targets }
 }
 
 pub(super) struct Rules<'a> {
@@ -113,6 +117,8 @@ pub(super) struct Rules<'a> {
     findings: &'a mut Vec<Finding>,
     /// Every place an object name stands at.
     objects: HashMap<String, Vec<ObjectId>>,
+    /// Names of the StbConfigs.
+    stbconfigs: &'a [&'a str],
 }
 
 impl Rules<'_> {

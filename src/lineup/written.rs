@@ -10,6 +10,7 @@ use super::Finding;
 use super::names::nearest;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::rules::{At, ChannelDraft, CrcDraft, LineUpDraft, ObjectDraft, SourceDraft};
+use super::stbconfig::StbConfigWritten;
 use super::target::TargetWritten;
 
 #[derive(Deserialize)]
@@ -18,6 +19,8 @@ struct File {
     announce: Option<Spanned<AnnounceWritten>>,
     #[serde(default)]
     channel: Vec<Spanned<ChannelWritten>>,
+    #[serde(default)]
+    stbconfig: Vec<Spanned<StbConfigWritten>>,
     #[serde(default)]
     target: Vec<Spanned<TargetWritten>>,
 }
@@ -116,6 +119,7 @@ struct SourceTable {
     image: Option<String>,
     splash: Option<String>,
     diagnostic: Option<String>,
+    stbconfig: Option<String>,
 }
 
 /// A word, or a number that stands for one.
@@ -165,17 +169,27 @@ impl<'de> Deserialize<'de> for SourceWritten {
 
 impl SourceTable {
     fn into_draft(self) -> Result<SourceDraft, String> {
-        let Self { kind, image, splash, diagnostic } = self;
-        match (kind.as_str(), image) {
-            ("time", None) if splash.is_none() && diagnostic.is_none() => Ok(SourceDraft::Time),
-            ("time", _) => Err("source kind `time` has no other key".to_owned()),
-            ("bootcast", Some(image)) => Ok(SourceDraft::Bootcast { image, splash, diagnostic }),
-            ("bootcast", None) => {
+        let Self { kind, image, splash, diagnostic, stbconfig } = self;
+        let parts = image.is_some() || splash.is_some() || diagnostic.is_some();
+        match (kind.as_str(), image, stbconfig) {
+            ("time", None, None) if !parts => Ok(SourceDraft::Time),
+            ("time", ..) => Err("source kind `time` has no other key".to_owned()),
+            ("bootcast", Some(image), None) => {
+                Ok(SourceDraft::Bootcast { image, splash, diagnostic })
+            }
+            ("bootcast", None, _) => {
                 Err("source kind `bootcast` needs `image`, the name of an object".to_owned())
             }
-            (other, _) => Err(format!(
-                "source kind `{other}` is unknown: legal are \"time\", \"bootcast\", or a path \
-                 instead of the table"
+            ("bootcast", Some(_), Some(_)) => {
+                Err("source kind `bootcast` has no key `stbconfig`".to_owned())
+            }
+            ("stbconfig", None, Some(name)) if !parts => Ok(SourceDraft::StbConfig(name)),
+            ("stbconfig", ..) => Err("source kind `stbconfig` needs `stbconfig`, the name of a \
+                 [[stbconfig]], and has no other key"
+                .to_owned()),
+            (other, ..) => Err(format!(
+                "source kind `{other}` is unknown: legal are \"time\", \"bootcast\", \
+                 \"stbconfig\", or a path instead of the table"
             )),
         }
     }
@@ -186,7 +200,7 @@ pub(super) fn at<T>(written: Spanned<T>) -> At<T> {
     At { value: written.into_inner(), offset }
 }
 
-fn word(written: Spanned<Word>) -> At<String> {
+pub(super) fn word(written: Spanned<Word>) -> At<String> {
     let At { value: Word(value), offset } = at(written);
     At { value, offset }
 }
@@ -254,6 +268,7 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         Ok(file) => Some(LineUpDraft {
             announce: file.announce.map(announce),
             channels: file.channel.into_iter().map(draft).collect(),
+            stbconfigs: file.stbconfig.into_iter().map(StbConfigWritten::draft).collect(),
             targets: file.target.into_iter().map(TargetWritten::draft).collect(),
         }),
         Err(error) => {

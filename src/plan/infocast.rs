@@ -26,7 +26,8 @@ pub(super) fn channel_plan(
         let pause = if passes > 1 { Micros::ZERO } else { channel.burst_delay };
         let interval = plan.interval(object).after(pause).max(spec.delay);
         let object_type = contents.object_type(id, spec);
-        if object_type == ObjectType::BOOTCAST_INFO && interval > BOX_PATIENCE {
+        let control = object_type == ObjectType::BOOTCAST_INFO || spec.is_control();
+        if control && interval > BOX_PATIENCE {
             findings.push(impatient(channel, spec, interval));
         }
         let symbols = companion.and_then(|plan| plan.objects.get(object));

@@ -43,7 +43,7 @@ impl Rules<'_> {
         })
     }
 
-    fn version(&mut self, version: &At<String>) {
+    pub(in crate::lineup) fn version(&mut self, version: &At<String>) {
         let fine = !version.value.is_empty()
             && version.value.len() <= 255
             && version.value.bytes().all(|byte| byte.is_ascii_graphic());
@@ -128,6 +128,7 @@ impl Rules<'_> {
         match &draft.value {
             SourceDraft::File(path) => Some(Source::File(self.directory.join(path))),
             SourceDraft::Time => Some(Source::Time),
+            SourceDraft::StbConfig(name) => self.stbconfig(draft.offset, name),
             SourceDraft::Bootcast { image, splash, diagnostic } => {
                 let image = self.find(draft.offset, image);
                 let splash = splash.as_ref().map(|name| self.find(draft.offset, name));
@@ -141,8 +142,17 @@ impl Rules<'_> {
         }
     }
 
+    fn stbconfig(&mut self, offset: usize, name: &str) -> Option<Source> {
+        if self.stbconfigs.contains(&name) {
+            return Some(Source::StbConfig(name.to_owned()));
+        }
+        let near = did_you_mean(name, self.stbconfigs.iter().copied());
+        self.error(offset, format!("no stbconfig `{name}` in this line-up{near}"));
+        None
+    }
+
     /// The one object of that name in the line-up.
-    fn find(&mut self, offset: usize, name: &str) -> Option<ObjectId> {
+    pub(in crate::lineup) fn find(&mut self, offset: usize, name: &str) -> Option<ObjectId> {
         match self.objects.get(name).map(Vec::as_slice) {
             Some([id]) => return Some(*id),
             Some(_) => {

@@ -3,14 +3,27 @@ use std::path::Path;
 use super::*;
 use crate::lineup::{Reading, parse};
 
-/// What stands before the rules of a test: two lines of a channel, and the StbConfigs.
+/// What stands before the rules of a test: a channel.
 const BEFORE: &str = r#"channel = [{ name = "c", carousel = "infocast", group = "239.255.2.2:22222", bit_rate_kbps = 64, slice_bytes = 1024, object = [{ name = "o", source = "o.bin" }] }]
+"#;
+
+/// What stands behind them: the StbConfigs.
+const BEHIND: &str = r#"
+[[stbconfig]]
+name = "vip1113"
+image = "o"
+[[stbconfig]]
+name = "x"
+image = "o"
+[[stbconfig]]
+name = "y"
+image = "o"
 "#;
 
 const ALL: &str = "\n[[target]]\nname = \"all\"\nstbconfig = \"vip1113\"\n";
 
 fn read_in(directory: &Path, rules: &str) -> Reading {
-    parse(&[BEFORE, rules].concat(), directory)
+    parse(&[BEFORE, rules, BEHIND].concat(), directory)
 }
 
 fn read(rules: &str) -> Reading {
