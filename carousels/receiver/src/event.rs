@@ -3,11 +3,12 @@
 use alloc::boxed::Box;
 
 use stbcast_bootcast::stbconfig::PermanentParams;
-use stbcast_bootcast::{Part, Protocol};
+use stbcast_bootcast::{HttpUrl, Part, Protocol};
 use stbcast_fec::SetupError;
 use stbcast_infocast::Check;
+use stbcast_object::Micros;
 
-use crate::{Announcement, BootReport, FetchError, Revision, Target};
+use crate::{Announcement, Answer, BootReport, FetchError, Revision, Target};
 
 /// Why an object is fetched as if nothing were announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +82,30 @@ pub enum Event {
     DigestFailed {
         /// How often that happened, from 1.
         failures: u8,
+    },
+    /// The box may ask servers for what is missing then; until then it goes on listening.
+    UnicastTurn {
+        /// When its turn is.
+        at: Micros,
+    },
+    /// A server is asked, after none was or another one.
+    UnicastBegun {
+        /// Where.
+        server: HttpUrl,
+        /// Symbols that are lacking.
+        missing: u32,
+    },
+    /// A server did not give what it was asked for; what came until then counts.
+    UnicastFailed {
+        /// Where.
+        server: HttpUrl,
+        /// What it answered.
+        answer: Answer,
+    },
+    /// What servers gave was not what is announced: it counts no more, and they are not asked again.
+    UnicastDropped {
+        /// Symbols that are missing again.
+        symbols: u32,
     },
     /// Nothing came for the time-out; the channel is joined again.
     AttemptFailed {

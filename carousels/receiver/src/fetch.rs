@@ -11,7 +11,7 @@ use crate::described::Described;
 use crate::download::Download;
 use crate::limits;
 use crate::plain::Plain;
-use crate::{Input, Output, Role, Stats, Target, UnicastError};
+use crate::{Input, Output, Role, Stats, Target, UnicastError, UnicastOptions};
 
 /// How patient a fetch is, and what it accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub struct FetchOptions {
     /// Bytes of memory that a described fetch may need in all: its tables, the decoder, what waits
     /// in sockets. Where that is too little, no repair symbols are used.
     pub memory_bytes: usize,
+    /// How servers may be asked for what is missing; never, when `None`. It needs an announce
+    /// session.
+    pub unicast: Option<UnicastOptions>,
 }
 
 impl Default for FetchOptions {
@@ -54,6 +57,7 @@ impl Default for FetchOptions {
             announce: None,
             repair: None,
             memory_bytes: limits::MEMORY_BYTES,
+            unicast: None,
         }
     }
 }

@@ -34,6 +34,7 @@ extern crate alloc;
 
 mod announcement;
 mod arrival;
+mod asking;
 mod assembly;
 mod boot;
 mod census;
@@ -64,6 +65,7 @@ pub mod limits;
 
 pub use announcement::{Announcement, AnnouncementError};
 pub use arrival::{Arrival, ChannelDecoder, Revision, Slice, SymbolArrival, Trailer};
+pub use asking::{AllowedHost, Hosts, UnicastOptions};
 pub use boot::{
     Boot, BootOptions, BootReport, ControlOutcome, HttpBoot, MetadataError, Orders, PartOutcome,
     StoredVersions, TftpBoot,

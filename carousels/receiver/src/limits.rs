@@ -80,6 +80,36 @@ pub const RECEIVE_MEMORY_BYTES: usize = 3 << 19;
 /// Repair symbols kept at a time, of all blocks together; each costs about 8 bytes of memory.
 pub const REPAIR_SYMBOLS_MAX: u32 = 1 << 17;
 
+/// Longest wait of a box for its turn to ask servers while nothing comes by multicast.
+pub const UNICAST_PATIENCE: Micros = Micros::from_secs(86_400);
+
+/// Most bytes asked for in one request: what comes by multicast meanwhile is asked for in vain.
+pub const UNICAST_BYTES_MAX: u64 = 1 << 20;
+
+/// Silence after which a server counts as gone.
+pub const UNICAST_TIMEOUT: Micros = Micros::from_secs(15);
+
+/// Slowest server that is waited for, in bytes a second, beyond the time-out.
+pub const UNICAST_BYTES_PER_S_MIN: u64 = 4 << 10;
+
+/// Further cycles that a box hears while more than a quarter of the object is missing.
+pub const UNICAST_MORE_CYCLES: u32 = 8;
+
+/// Failures in a row after which a server is not asked any more.
+pub const UNICAST_SERVER_FAILURES: u8 = 5;
+
+/// Failures of all servers together after which none is asked any more for a revision.
+pub const UNICAST_FAILURES: u8 = 32;
+
+/// Answers of busy servers after which none is asked any more for a revision.
+pub const UNICAST_BUSY_MAX: u16 = 1_000;
+
+/// Wait after the first failure of a server; it doubles with each one that follows.
+pub const UNICAST_BACK_OFF: Micros = Micros::from_secs(5);
+
+/// Longest wait that a busy server can ask for.
+pub const UNICAST_RETRY_AFTER_MAX: Micros = Micros::from_secs(86_400);
+
 /// Times that an object may be whole and not what was announced, before all that is held of it is
 /// dropped.
 pub const DIGEST_FAILURES: u8 = 3;

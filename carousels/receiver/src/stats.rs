@@ -143,6 +143,10 @@ pub struct Stats {
     pub recovered_symbols: u64,
     /// Revisions of the wanted object that replaced one being received.
     pub revision_changes: u64,
+    /// Requests to servers.
+    pub requests: u64,
+    /// Bytes of objects that servers sent.
+    pub http_bytes: u64,
     rejected: [u64; FLUTE + FLUTE_LABELS.len()],
 }
 
@@ -160,6 +164,8 @@ impl Default for Stats {
             recovered_blocks: 0,
             recovered_symbols: 0,
             revision_changes: 0,
+            requests: 0,
+            http_bytes: 0,
             rejected: [0; FLUTE + FLUTE_LABELS.len()],
         }
     }
@@ -201,6 +207,8 @@ impl Stats {
         self.recovered_blocks += other.recovered_blocks;
         self.recovered_symbols += other.recovered_symbols;
         self.revision_changes += other.revision_changes;
+        self.requests += other.requests;
+        self.http_bytes += other.http_bytes;
         for (mine, theirs) in self.rejected.iter_mut().zip(other.rejected) {
             *mine += theirs;
         }

@@ -89,6 +89,19 @@ pub enum Answer {
     Failed(UnicastError),
 }
 
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done { length, .. } => write!(f, "an object of {length} bytes"),
+            Self::Busy { retry_after: None } => f.write_str("the server is busy"),
+            Self::Busy { retry_after: Some(span) } => {
+                write!(f, "the server is busy for {:.0} s", span.as_secs_f64())
+            }
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
 /// Why a request failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnicastError {

@@ -53,6 +53,7 @@ impl<P: Clone> Described<P> {
             self.check = Some(check);
         }
         self.last_wanted = now;
+        self.hear_slice(now, arrival.from, slice.index);
         self.take_slice(slice.index, arrival.payload);
     }
 
@@ -92,7 +93,7 @@ impl<P: Clone> Described<P> {
             if next.geometry != arrival.geometry {
                 return self.stats.reject(Rejection::ContradictsAnnouncement);
             }
-            self.switch_to_next();
+            self.switch_to_next(now);
         }
         let Some((announcement, assembly)) = &self.current else { return };
         if announcement.toi != arrival.toi {
@@ -105,6 +106,7 @@ impl<P: Clone> Described<P> {
         match arrival.symbol {
             Symbol::Source { index } if self.carrier() == Carrier::Session => {
                 self.last_wanted = now;
+                self.hear_slice(now, arrival.from, index);
                 self.take_slice(index, arrival.payload);
             }
             // Companions carry repair symbols alone.

@@ -11,6 +11,7 @@
 
 use alloc::vec::Vec;
 
+use self::plan::Fetched;
 use super::audit::Audit;
 use super::bits::Bits;
 use super::blocks::{Blocks, State};
@@ -48,6 +49,7 @@ pub(super) struct Assembly {
     pub(super) audit: Option<Audit>,
     repair_max: u32,
     decoder_bytes: usize,
+    fetched: Fetched,
 }
 
 impl Assembly {
@@ -55,7 +57,16 @@ impl Assembly {
     /// may use `decoder_bytes`.
     pub(super) fn new(layout: Layout, repair_max: u32, decoder_bytes: usize) -> Self {
         let (held, blocks) = (Bits::new(layout.symbols()), Blocks::new(&layout, repair_max));
-        Self { layout, held, blocks, running: None, audit: None, repair_max, decoder_bytes }
+        Self {
+            layout,
+            held,
+            blocks,
+            running: None,
+            audit: None,
+            repair_max,
+            decoder_bytes,
+            fetched: Fetched::default(),
+        }
     }
 
     /// Drops all that is held.
@@ -97,6 +108,9 @@ impl Assembly {
                 // It is being recovered just now.
                 Some(State::Closed) | None => is_there = false,
             }
+        }
+        if fit == Fit::New {
+            self.came_by_multicast(slice);
         }
         match &self.audit {
             Some(audit) if fit == Fit::Known && is_there && audit.wants(slice) => Fit::Doubted,
@@ -176,6 +190,7 @@ impl Assembly {
             }
         }
         plain.audit = self.audit.take();
+        plain.fetched = self.fetched_slices();
         *self = plain;
     }
 
@@ -213,6 +228,7 @@ impl Assembly {
     }
 
     fn receive_all(&mut self, slice: u32) {
+        self.came_by_multicast(slice);
         for symbol in self.layout.symbols_of(slice) {
             let Some(place) = self.layout.place(symbol) else { continue };
             if self.blocks.state(place.block) != Some(State::Closed) {
@@ -221,6 +237,8 @@ impl Assembly {
         }
     }
 }
+
+mod plan;
 
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,38 @@ impl Bits {
         *word |= bit;
         was_clear
     }
+
+    /// Clears bit `at`; whether it was set.
+    pub(super) fn clear(&mut self, at: u32) -> bool {
+        let Some(word) = self.0.get_mut(at as usize / 64) else { return false };
+        let bit = 1 << (at % 64);
+        let was_set = *word & bit != 0;
+        *word &= !bit;
+        was_set
+    }
+
+    /// The first bit that is set from `from` on, below `end`; else `end`.
+    pub(super) fn next_set(&self, from: u32, end: u32) -> u32 {
+        self.next(from, end, |word| word)
+    }
+
+    /// The first bit that is clear from `from` on, below `end`; else `end`.
+    pub(super) fn next_clear(&self, from: u32, end: u32) -> u32 {
+        self.next(from, end, |word| !word)
+    }
+
+    fn next(&self, from: u32, end: u32, wanted: impl Fn(u64) -> u64) -> u32 {
+        let mut at = from;
+        while at < end {
+            let word = self.0.get(at as usize / 64).copied().unwrap_or(0);
+            let rest = wanted(word) >> (at % 64);
+            if rest != 0 {
+                return at.saturating_add(rest.trailing_zeros()).min(end);
+            }
+            at = at.saturating_add(64 - at % 64);
+        }
+        end
+    }
 }
 
 #[cfg(test)]
@@ -45,6 +77,22 @@ mod tests {
         let set: Vec<u32> = (0..1_000).filter(|at| bits.get(*at)).collect();
         assert_eq!(set, [0, 63, 64, 129]);
         assert!(!bits.set(100_000));
+        assert!(bits.clear(64) && !bits.clear(64) && !bits.clear(100_000) && bits.get(63));
         assert_eq!(Bits::bytes(130), 24);
+    }
+
+    #[test]
+    fn the_next_bit_of_a_kind_is_found_across_words() {
+        let mut bits = Bits::new(300);
+        for at in [3, 63, 64, 200] {
+            bits.set(at);
+        }
+        let next = |from| (bits.next_set(from, 250), bits.next_clear(from, 250));
+        assert_eq!([0, 3, 4, 63, 65].map(next), [(3, 0), (3, 4), (63, 4), (63, 65), (200, 65)]);
+        assert_eq!(
+            [200, 201, 250, 999].map(next),
+            [(200, 201), (250, 201), (250, 250), (250, 250)]
+        );
+        assert_eq!((bits.next_set(65, 100), Bits::default().next_set(0, 9)), (100, 9));
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Block {
     source: u32,
     /// Repair symbols beyond the usual number that decoding has asked for.
     more: u32,
+    /// Symbols of it in the range that is being planned.
+    planned: u32,
     pub(super) state: State,
     kept: Vec<Kept>,
 }
@@ -152,6 +154,45 @@ impl Blocks {
         self.done -= u32::from(block.state == State::Done);
         self.spool.give(&mut block.kept);
         (block.state, block.more) = (State::Open, 0);
+        self.rank -= before - block.rank(count);
+        self.waiting.retain(|waiting| *waiting != at);
+        self.settle(layout, at);
+    }
+
+    /// Source symbols that a block needs with what is there of it; none where it has enough.
+    pub(super) fn needs(&self, layout: &Layout, at: u32) -> u32 {
+        let Some(block) = self.blocks.get(at as usize) else { return 0 };
+        if block.state != State::Open {
+            return 0;
+        }
+        let repair = u32::try_from(block.kept.len()).unwrap_or(u32::MAX);
+        let needed = layout.still_needed(at, block.source, repair.saturating_sub(block.more));
+        needed.min(layout.source_symbols(at).saturating_sub(block.source))
+    }
+
+    /// One more symbol of a block is to be asked for: whether it needs that many.
+    pub(super) fn plan(&mut self, layout: &Layout, at: u32) -> bool {
+        let needs = self.needs(layout, at);
+        let block = self.blocks.get_mut(at as usize).filter(|block| block.planned < needs);
+        block.map(|block| block.planned += 1).is_some()
+    }
+
+    /// What was planned of a block is asked for, or not.
+    pub(super) fn planned(&mut self, at: u32) {
+        if let Some(block) = self.blocks.get_mut(at as usize) {
+            block.planned = 0;
+        }
+    }
+
+    /// Something of a block is not to be trusted: a source symbol that counted, where `was_held`,
+    /// or else one that was, or is to be, recovered. Repair symbols that are kept stay.
+    pub(super) fn lose(&mut self, layout: &Layout, at: u32, was_held: bool) {
+        let count = layout.source_symbols(at);
+        let Some(block) = self.blocks.get_mut(at as usize) else { return };
+        let before = block.rank(count);
+        self.done -= u32::from(block.state == State::Done);
+        block.source -= u32::from(was_held);
+        block.state = State::Open;
         self.rank -= before - block.rank(count);
         self.waiting.retain(|waiting| *waiting != at);
         self.settle(layout, at);

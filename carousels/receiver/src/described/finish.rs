@@ -75,6 +75,7 @@ impl<P: Clone> Described<P> {
         let is_audited = assembly.audit.as_ref().is_none_or(|audit| audit.is_over(self.failures));
         if assembly.is_whole() && is_audited {
             self.leave_all();
+            self.end_request();
             self.state = State::Storing;
         }
     }
@@ -87,7 +88,10 @@ impl<P: Clone> Described<P> {
             return;
         }
         match (assembly.has_enough(), self.has_joined()) {
-            (true, true) => self.leave_all(),
+            (true, true) => {
+                self.leave_all();
+                self.end_request();
+            }
             (false, false) => self.join_all(now),
             _ => {}
         }
@@ -148,8 +152,13 @@ impl<P: Clone> Described<P> {
         }
     }
 
-    /// Nothing is committed: what is held is compared with what arrives, or dropped in the end.
+    /// Nothing is committed: what came from servers is dropped before anything else is doubted; then
+    /// what is held is compared with what arrives, or dropped in the end.
     fn on_wrong_digest(&mut self, now: Micros) {
+        if self.doubt_servers() {
+            self.state = State::Receiving;
+            return self.join_all(now);
+        }
         self.failures += 1;
         self.tell(Event::DigestFailed { failures: self.drops * DIGEST_FAILURES + self.failures });
         if self.failures >= DIGEST_FAILURES {
@@ -179,6 +188,7 @@ impl<P: Clone> Described<P> {
         if !ok {
             return self.fail(FetchError::Storage { doing: "put the object in place" });
         }
+        self.cancel_request();
         self.state = State::Over;
         let (length, check, sha256) = (self.length(), self.check, self.sha256());
         self.tell(Event::Complete { length, check, sha256 });

@@ -85,6 +85,29 @@ impl Layout {
         }
     }
 
+    /// Bytes of a symbol.
+    fn symbol_bytes(&self) -> u64 {
+        let slice_bytes = self.slices.slice_bytes().get();
+        u64::from(self.geometry.map_or(slice_bytes, |geometry| geometry.symbol_bytes()).max(1))
+    }
+
+    /// The bytes of the object that symbols cover.
+    pub(super) fn bytes_of(&self, symbols: &core::ops::Range<u32>) -> core::ops::Range<u64> {
+        let at = |symbol: u32| (u64::from(symbol) * self.symbol_bytes()).min(self.length());
+        at(symbols.start)..at(symbols.end)
+    }
+
+    /// The symbols that have one of these bytes.
+    pub(super) fn symbols_with(&self, bytes: &core::ops::Range<u64>) -> core::ops::Range<u32> {
+        let symbol = |at: u64| u32::try_from(at).unwrap_or(u32::MAX).min(self.symbols);
+        symbol(bytes.start / self.symbol_bytes())..symbol(bytes.end.div_ceil(self.symbol_bytes()))
+    }
+
+    /// Symbols that have at most this many bytes together; at least 1.
+    pub(super) fn symbols_within(&self, bytes: u64) -> u32 {
+        u32::try_from(bytes / self.symbol_bytes()).unwrap_or(u32::MAX).max(1)
+    }
+
     /// The symbols of a slice.
     pub(super) fn symbols_of(&self, slice: u32) -> core::ops::Range<u32> {
         let start = slice.saturating_mul(self.per_slice).min(self.symbols);

@@ -23,6 +23,7 @@ mod layout;
 mod memory;
 mod revisions;
 mod spool;
+mod unicast;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -36,6 +37,7 @@ use self::finish::Digesting;
 use self::groups::Groups;
 use self::layout::Carrier;
 use self::revisions::OnAir;
+use self::unicast::Unicast;
 use crate::limits::ANNOUNCED_WITHIN;
 use crate::plain::Plain;
 use crate::{
@@ -83,6 +85,9 @@ pub(crate) struct Described<P> {
     comparing: VecDeque<(u32, P)>,
     check: Option<Check>,
     recoveries: u64,
+    unicast: Unicast,
+    /// Requests made.
+    requests: u64,
     failures: u8,
     drops: u8,
     outstanding: u32,
@@ -115,6 +120,8 @@ impl<P: Clone> Described<P> {
             comparing: VecDeque::new(),
             check: None,
             recoveries: 0,
+            unicast: Unicast::default(),
+            requests: 0,
             failures: 0,
             drops: 0,
             outstanding: 0,
@@ -160,11 +167,15 @@ impl<P: Clone> Described<P> {
             Input::ReadBack(bytes) => self.on_read_back(now, bytes),
             Input::ReadFailed => self.fail(FetchError::Storage { doing: "read back" }),
             Input::Committed { ok } => self.on_committed(ok),
-            // Nothing is asked of servers.
-            Input::Bytes { .. } | Input::Answered { .. } => {}
+            Input::Bytes { id, offset, length, payload } => {
+                let end = offset.saturating_add(length as u64);
+                self.on_bytes(now, id, offset..end, payload);
+            }
+            Input::Answered { id, answer } => self.on_answered(now, id, answer),
         }
         self.recover_next();
         self.leave_when_enough(now);
+        self.ask(now);
         self.finish_when_whole();
         self.sync_when_stored();
     }
@@ -187,12 +198,22 @@ impl<P: Clone> Described<P> {
                     (Some(absent), Carrier::Session) => absent.min(silent),
                 })
             }
-            State::Receiving if self.has_joined() => {
-                let silent = self.last_alive.after(self.options.timeout);
-                Some(silent.min(self.last_wanted.after(self.absent_span())))
+            State::Receiving => {
+                let multicast = self.has_joined().then(|| self.silent_at());
+                multicast.into_iter().chain(self.unicast.wake_at()).min()
             }
             _ => None,
         }
+    }
+
+    /// When what is joined counts as silent, or the object as absent. Where that was given up, it is
+    /// joined again from time to time.
+    fn silent_at(&self) -> Micros {
+        if self.unicast.is_stuck() {
+            return self.last_alive.after(self.absent_span());
+        }
+        let silent = self.last_alive.after(self.options.timeout);
+        silent.min(self.last_wanted.after(self.absent_span()))
     }
 
     /// Whether nothing usable is described, and the object is to be fetched plainly.
@@ -271,12 +292,19 @@ impl<P: Clone> Described<P> {
     }
 
     fn on_silence(&mut self, now: Micros) {
+        if self.unicast.is_stuck() {
+            if now >= self.silent_at() {
+                self.leave_all();
+                self.join_all(now);
+            }
+            return;
+        }
         if now >= self.last_alive.after(self.options.timeout) {
             return self.next_attempt(now);
         }
         let span = self.absent_span();
         if now >= self.last_wanted.after(span) {
-            self.fail(FetchError::Absent { span });
+            self.fall_back(now, FetchError::Absent { span });
         }
     }
 
@@ -284,15 +312,26 @@ impl<P: Clone> Described<P> {
         self.tell(Event::AttemptFailed { attempt: self.attempt });
         if self.attempt >= self.options.attempts {
             let (attempts, timeout) = (self.attempt, self.options.timeout);
-            return self.fail(FetchError::Silent { attempts, timeout });
+            return self.fall_back(now, FetchError::Silent { attempts, timeout });
         }
         self.leave_all();
         self.join_all(now);
         self.attempt += 1;
     }
 
+    /// Nothing more comes by multicast: goes on with servers, or not at all.
+    fn fall_back(&mut self, now: Micros, error: FetchError) {
+        if matches!(self.state, State::Receiving) && self.falls_back(now, error) {
+            self.leave_all();
+            self.join_all(now);
+        } else {
+            self.fail(error);
+        }
+    }
+
     fn give_up(&mut self, reason: PlainReason) {
         self.leave_all();
+        self.cancel_request();
         self.queue.retain(|output| !output.is_for_storage());
         self.tell(Event::Plain(reason));
         self.state = State::GaveUp;
@@ -303,6 +342,7 @@ impl<P: Clone> Described<P> {
             return;
         }
         self.leave_all();
+        self.cancel_request();
         self.state = State::Over;
         self.queue.retain(|output| !output.is_for_storage());
         self.tell(Event::Failed(error));

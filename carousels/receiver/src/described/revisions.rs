@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use stbcast_object::{Group, Micros};
 
 use super::assembly::Assembly;
+use super::bits::Bits;
 use super::layout::{Carrier, Layout};
 use super::memory::Budget;
 use super::{Described, State};
@@ -44,7 +45,7 @@ impl<P: Clone> Described<P> {
     fn on_answer(&mut self, now: Micros, announcement: Box<Announcement>) {
         if self.is_described(&announcement) {
             self.state = State::Receiving;
-            self.begin(announcement);
+            self.begin(now, announcement);
             if matches!(self.state, State::Receiving) {
                 self.join_all(now);
             }
@@ -74,9 +75,10 @@ impl<P: Clone> Described<P> {
             let is_same = current.sha256 == announcement.sha256
                 && Layout::of(current, carrier) == Layout::of(&announcement, carrier);
             if is_same {
-                return self.listen_to(self.companion_of(&announcement));
+                self.listen_to(self.companion_of(&announcement));
+                return self.announce_servers(now, &announcement);
             }
-            return self.switch(announcement);
+            return self.switch(now, announcement);
         }
         if !is_described {
             if self.carrier() == Carrier::Channel {
@@ -93,30 +95,30 @@ impl<P: Clone> Described<P> {
             self.next = Some(announcement);
         } else {
             // Nothing will tell when it is on air.
-            self.switch(announcement);
+            self.switch(now, announcement);
         }
         self.last_wanted = now;
     }
 
     /// The next revision is on air.
-    pub(super) fn switch_to_next(&mut self) {
+    pub(super) fn switch_to_next(&mut self, now: Micros) {
         if let Some(next) = self.next.take() {
-            self.switch(next);
+            self.switch(now, next);
             self.on_air = OnAir::Proven;
         }
     }
 
-    fn switch(&mut self, announcement: Box<Announcement>) {
+    fn switch(&mut self, now: Micros, announcement: Box<Announcement>) {
         let dropped = self.current.as_ref().map_or(0, |(_, assembly)| assembly.rank());
         self.stats.revision_changes += 1;
         let begun = announcement.clone();
         self.tell(Event::RevisionBegun { announcement: begun, dropped });
         (self.next, self.failures, self.drops) = (None, 0, 0);
-        self.begin(announcement);
+        self.begin(now, announcement);
     }
 
     /// Begins to receive what is announced, with nothing held.
-    fn begin(&mut self, announcement: Box<Announcement>) {
+    fn begin(&mut self, now: Micros, announcement: Box<Announcement>) {
         let Some(layout) = Layout::of(&announcement, self.carrier()) else { return };
         if layout.length() > self.options.length_max {
             return self.fail(FetchError::TooLarge { length: layout.length() });
@@ -127,7 +129,10 @@ impl<P: Clone> Described<P> {
         let companion = self.companion_of(&announcement);
         let is_sent = companion.is_some() || self.carrier() == Carrier::Session;
         let budget = if is_sent {
-            Budget::of(&layout, self.options.memory_bytes)
+            Budget::of(
+                &layout,
+                self.options.memory_bytes.saturating_sub(self.fetched_bytes(&layout)),
+            )
         } else {
             Err(NoRepair::NotSent)
         };
@@ -146,7 +151,14 @@ impl<P: Clone> Described<P> {
         self.on_air = if tells { unproven } else { OnAir::Proven };
         let assembly = Assembly::new(layout, budget.repair_max, budget.decoder_bytes);
         self.begin_storage();
+        self.forget_servers();
+        self.announce_servers(now, &announcement);
         self.current = Some((announcement, assembly));
+    }
+
+    /// Memory for knowing what came from servers.
+    fn fetched_bytes(&self, layout: &Layout) -> usize {
+        self.options.unicast.as_ref().map_or(0, |_| Bits::bytes(layout.symbols()))
     }
 
     /// Drops all that is held, and what is under way with it.
@@ -154,6 +166,7 @@ impl<P: Clone> Described<P> {
         let Some((_, assembly)) = &mut self.current else { return };
         assembly.clear();
         self.begin_storage();
+        self.forget_cycles();
     }
 
     fn begin_storage(&mut self) {

@@ -61,6 +61,8 @@ pub struct Sent {
 pub struct Headend {
     pub now: Micros,
     pub ratio: f64,
+    /// Slices sent of what is on the channel.
+    pub sent: u64,
     announce: AnnounceSession,
     channel: Carousel,
     on_channel: Revision,
@@ -76,6 +78,7 @@ impl Headend {
         let mut headend = Self {
             now: Micros::ZERO,
             ratio,
+            sent: 0,
             announce: announce.unwrap(),
             channel: carousel(revision),
             on_channel: revision.clone(),
@@ -100,6 +103,7 @@ impl Headend {
     /// The channel goes over to another revision.
     pub fn send(&mut self, revision: &Revision) {
         (self.channel, self.on_channel) = (carousel(revision), revision.clone());
+        self.sent = 0;
     }
 
     /// The companion goes over to another revision.
@@ -177,6 +181,7 @@ impl Headend {
                 stbcast_infocast::Step::Datagram(datagram) => {
                     let bytes = gather(&datagram, &self.on_channel);
                     sent.push(Sent { group: channel(), bytes, carries_symbol: true });
+                    self.sent += 1;
                     break;
                 }
                 stbcast_infocast::Step::CycleEnd => {}

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use stbcast_object::{Group, Micros};
 use stbcast_receiver::{
-    Area, Event, Fetch, FetchOptions, GroupDecoder, Input, MemoryStorage, Output, OutsideArea,
-    Recovered, Recovery, RecoveryOutcome, Role, Session, Storage, Target, drive,
+    Answer, Area, Boot, Event, Fetch, FetchOptions, GroupDecoder, Input, MemoryStorage, Output,
+    OutsideArea, Progress, Recovered, Recovery, RecoveryOutcome, Request, Role, Server, Session,
+    Storage, Target, drive,
 };
 
 use super::{Sent, announce, channel, name};
@@ -30,6 +31,48 @@ pub struct Steady {
     pub writes: u32,
     /// Which of them fails, from 0.
     pub lost_write: Option<u32>,
+    /// Which bytes of the slot were written or recovered.
+    pub there: Vec<bool>,
+}
+
+impl Steady {
+    fn note(&mut self, offset: u64, length: usize) {
+        let (start, end) = (offset as usize, offset as usize + length);
+        self.there.resize(self.there.len().max(end), false);
+        self.there[start..end].fill(true);
+    }
+
+    fn note_recovered(&mut self, recovery: &Recovery) {
+        let Recovery { geometry, block, missing, .. } = recovery;
+        for symbol in missing.iter().filter_map(|index| geometry.symbol(*block, *index)) {
+            let bytes = geometry.bytes(symbol);
+            self.note(bytes.start, (bytes.end - bytes.start) as usize);
+        }
+    }
+}
+
+/// A request to a server, and how things stood when it was made.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub at: Micros,
+    pub request: Request,
+    /// Symbols that were lacking.
+    pub lacking: u32,
+    /// Bytes of it that were there already.
+    pub there: u64,
+}
+
+impl Asked {
+    pub fn bytes(&self) -> u64 {
+        self.request.to.unwrap() - self.request.from
+    }
+
+    pub fn url(&self) -> String {
+        match &self.request.server {
+            Server::Http(url) => url.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 impl Storage for Steady {
@@ -38,12 +81,16 @@ impl Storage for Steady {
     fn begin(&mut self, role: Role, version: Option<&str>) -> Result<(), OutsideArea> {
         self.begun += 1;
         self.waiting = None;
+        self.there.clear();
         self.memory.begin(role, version)
     }
 
     fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
         if area == Area::Repair {
             self.repair_end = self.repair_end.max(offset + bytes.len() as u64);
+        }
+        if area == Area::Slot {
+            self.note(offset, bytes.len());
         }
         self.writes += 1;
         if self.lost_write == Some(self.writes - 1) {
@@ -80,7 +127,25 @@ impl Storage for Steady {
             self.waiting = Some(recovery);
             return Ok(None);
         }
+        self.note_recovered(&recovery);
         self.memory.recover(recovery)
+    }
+}
+
+/// A session that tells how far it is.
+pub trait Fetching: Session<Range<usize>> {
+    fn progress(&self) -> Progress;
+}
+
+impl Fetching for Fetch<Range<usize>> {
+    fn progress(&self) -> Progress {
+        Fetch::progress(self)
+    }
+}
+
+impl Fetching for Boot<Range<usize>> {
+    fn progress(&self) -> Progress {
+        Boot::progress(self)
     }
 }
 
@@ -91,6 +156,11 @@ pub struct Stb<S = Fetch<Range<usize>>> {
     pub groups: Vec<GroupDecoder>,
     pub events: Vec<Event>,
     pub now: Micros,
+    /// All that was asked of servers.
+    pub asked: Vec<Asked>,
+    /// What is asked of a server just now, and the byte it is to give next.
+    pub under_way: Option<(Request, u64)>,
+    pub cancelled: u32,
 }
 
 impl Stb {
@@ -119,7 +189,7 @@ impl Stb {
     }
 }
 
-impl<S: Session<Range<usize>>> Stb<S> {
+impl<S: Fetching> Stb<S> {
     pub fn running(session: S) -> Self {
         let mut stb = Self {
             fetch: session,
@@ -127,13 +197,17 @@ impl<S: Session<Range<usize>>> Stb<S> {
             groups: Vec::new(),
             events: Vec::new(),
             now: Micros::ZERO,
+            asked: Vec::new(),
+            under_way: None,
+            cancelled: 0,
         };
         stb.input(Input::Wake, &[]);
         stb
     }
 
     pub fn input(&mut self, input: Input<'_, Range<usize>>, datagram: &[u8]) {
-        let Self { fetch, storage, groups, events, now, .. } = self;
+        let Self { fetch, storage, groups, events, now, under_way, cancelled, .. } = self;
+        let mut asked = Vec::new();
         let shell = &mut |output| match output {
             Output::Join { group, source, listen } => {
                 assert!(groups.iter().all(|one| one.group() != group), "{group} is joined");
@@ -146,10 +220,72 @@ impl<S: Session<Range<usize>>> Stb<S> {
                 assert_eq!(groups.len() + 1, before, "{group} was joined");
             }
             Output::Event(event) => events.push(event),
+            Output::Request(request) => {
+                assert!(under_way.is_none(), "one at a time");
+                *under_way = Some((request.clone(), request.from));
+                asked.push(request);
+            }
+            Output::CancelRequest { id } => {
+                let gone = under_way.take().map(|(request, _)| request.id);
+                assert_eq!(gone, Some(id), "what is cancelled is under way");
+                *cancelled += 1;
+            }
             other => panic!("not for a shell: {other:?}"),
         };
         let done = drive(fetch, storage, *now, input, datagram, shell);
         assert!(done.is_ok() || storage.lost_write.is_some(), "the storage failed");
+        for request in asked {
+            let Progress { held, total, .. } = self.fetch.progress();
+            let bytes = request.from as usize..request.to.unwrap() as usize;
+            let there = self.storage.there.get(bytes.start..).unwrap_or_default().iter();
+            let there = there.take(bytes.len()).filter(|there| **there).count() as u64;
+            self.asked.push(Asked { at: self.now, request, lacking: total - held, there });
+        }
+    }
+
+    /// The server that is asked gives the next `length` bytes, at most those it was asked for.
+    pub fn give(&mut self, object: &[u8], length: usize) {
+        let (request, next) = self.under_way.as_mut().expect("nothing is asked for");
+        let (id, offset) = (request.id, *next);
+        let end = request.to.unwrap().min(offset + length as u64);
+        *next = end;
+        self.give_at(id, offset, &object[offset as usize..end as usize]);
+    }
+
+    /// Bytes come in answer to a request.
+    pub fn give_at(&mut self, id: u64, offset: u64, bytes: &[u8]) {
+        let (length, payload) = (bytes.len(), 0..bytes.len());
+        self.input(Input::Bytes { id, offset, length, payload }, bytes);
+    }
+
+    /// The request under way ends.
+    pub fn answer(&mut self, answer: Answer) {
+        let (request, _) = self.under_way.take().expect("nothing is asked for");
+        self.input(Input::Answered { id: request.id, answer }, &[]);
+    }
+
+    /// The request under way ends where all of it was given.
+    pub fn finish(&mut self) {
+        let under_way = self.under_way.as_ref();
+        if let Some((request, _)) = under_way.filter(|(request, next)| request.to == Some(*next)) {
+            // What an honest server has is as long as what is announced.
+            let length = request.length_max;
+            self.answer(Answer::Done { length, sha256: None });
+        }
+    }
+
+    /// A server that has `object` gives what is asked for, `chunk` bytes at a time, until nothing
+    /// more is asked for at this moment.
+    pub fn serve(&mut self, object: &[u8], chunk: usize) {
+        while self.under_way.is_some() {
+            self.give(object, chunk);
+            self.finish();
+        }
+    }
+
+    /// Bytes asked for in all.
+    pub fn asked_bytes(&self) -> u64 {
+        self.asked.iter().map(Asked::bytes).sum()
     }
 
     /// The clock goes on; the session is woken where it wants to be.
@@ -182,6 +318,7 @@ impl<S: Session<Range<usize>>> Stb<S> {
     /// A recovery that waits is carried out.
     pub fn recover(&mut self) -> bool {
         let Some(recovery) = self.storage.waiting.take() else { return false };
+        self.storage.note_recovered(&recovery);
         let recovered = self.storage.memory.recover(recovery).unwrap().unwrap();
         self.input(Input::Recovered(recovered), &[]);
         true

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use stbcast_fec::{Encoder, Geometry, Scheme};
-use stbcast_flute::fdt::{Companion, File, toi_candidates};
+use stbcast_flute::fdt::{Alternates, Companion, File, Unicast, toi_candidates};
 use stbcast_flute::{Entry, Fti, Repair, crc32};
 use stbcast_receiver::Target;
 
@@ -94,6 +94,15 @@ impl Revision {
         file.fti = self.geometry.map(Fti::of_geometry);
         file.announced.slice_bytes = Some(self.slice_bytes);
         file.announced.companion = self.companion;
+        file
+    }
+
+    /// The same, and where a server has the same bytes.
+    pub fn served(&self, list: &str, after_cycles: u8, window_s: u32) -> File {
+        let mut file = self.file();
+        let alternates = Alternates::new(list).unwrap();
+        let unicast = Unicast::new(alternates, after_cycles.try_into().unwrap(), window_s);
+        file.announced.unicast = Some(unicast.unwrap());
         file
     }
 

@@ -139,6 +139,19 @@ impl Observer for Console {
             Event::AttemptFailed { attempt } => {
                 self.line(format_args!("attempt {attempt} heard nothing"));
             }
+            Event::UnicastTurn { at } => self.line(format_args!(
+                "servers may be asked for what is missing in {:.0} s",
+                at.since(moment.at).as_secs_f64()
+            )),
+            Event::UnicastBegun { server, missing } => {
+                self.line(format_args!("{missing} symbols are missing: asking {server}"));
+            }
+            Event::UnicastFailed { server, answer } => {
+                self.line(format_args!("{server}: {answer}"));
+            }
+            Event::UnicastDropped { symbols } => self.line(format_args!(
+                "servers gave what is not the announced object: {symbols} symbols are dropped"
+            )),
             Event::Complete { .. } | Event::Failed(_) | Event::BootDone(_) => self.clear(),
             Event::Metadata { target, .. } => {
                 self.line(format_args!("metadata: waiting for {target}"));
