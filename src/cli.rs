@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 mod check;
 mod serve;
+mod stbconfig;
 mod target;
 
 /// Streams set-top-box metadata and images on multicast carousels.
@@ -23,6 +24,8 @@ enum Verb {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Target(target::Arguments),
+    #[command(name = "stbconfig")]
+    StbConfig(stbconfig::Arguments),
 }
 
 /// Tells the user what went wrong; that nobody listens is no reason to stop.
@@ -47,5 +50,6 @@ pub fn main() -> ExitCode {
         Verb::Serve(arguments) => arguments.run(),
         Verb::Check(arguments) => arguments.run(),
         Verb::Target(arguments) => arguments.run(),
+        Verb::StbConfig(arguments) => arguments.run(),
     }
 }

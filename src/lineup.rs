@@ -22,6 +22,7 @@ mod target;
 mod vendor;
 mod written;
 
+pub(crate) use names::did_you_mean;
 pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
 pub use target::{MacPrefix, Ring, Serials, Target, TargetAnswer};
 

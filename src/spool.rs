@@ -57,6 +57,15 @@ impl Digest {
         Some(Self(digest))
     }
 
+    /// Of a file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn of_path(path: &Path) -> Result<Self, SpoolError> {
+        let mut file = File::open(path).map_err(failed("open", path))?;
+        Self::of_file(&mut file).map_err(failed("read", path))
+    }
+
     fn of_file(file: &mut File) -> io::Result<Self> {
         let mut hash = Sha256::new();
         let mut buffer = vec![0; 128 * 1024];

@@ -29,4 +29,5 @@ mod repair;
 #[cfg(feature = "peers")]
 mod second_box;
 mod serve;
+mod stbconfig;
 mod transmit;
