@@ -55,7 +55,7 @@ pub(crate) fn wall() -> Micros {
 /// Puts this thread behind those that send, where they have no real-time priority, and other ordinary
 /// ones: for answers, which wait a moment better than datagrams do.
 pub(crate) fn stand_back() {
-    if let Err(error) = rustix::process::setpriority_process(None, 5) {
+    if let Err(error) = rustix::process::nice(5) {
         tracing::debug!("a thread that should stand back keeps its priority: {error}");
     }
 }

@@ -279,6 +279,11 @@ impl Headend {
         for caution in self.publisher.cautions(&programme) {
             tracing::warn!("{caution}");
         }
+        if self.http.is_some() && programme.targets.is_empty() {
+            tracing::warn!(
+                "no [[target]] in the line-up: boxes that ask for a StbConfig are answered 404"
+            );
+        }
         describe(&programme);
         let site = self.http.as_ref().map(|_| Site::of(&programme));
         let changes = self.publisher.publish(programme);

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use sha2::{Digest, Sha256};
+use stbcast_bootcast::StbConfig;
 
 use super::asking::{Connection, answering, ask, get};
-use super::harness::{Program, Site, headend, metrics, noise, run};
+use super::harness::{Program, Site, headend, hear, join, metrics, noise, run};
 
 const BOOT_BYTES: usize = 3_000_000;
 
@@ -128,6 +129,72 @@ fn validators_decide_whether_anything_is_sent() {
         connection.request("GET", &uri, &format!("{lines}\r\n"));
         assert_eq!(connection.header().unwrap().status, status, "{lines}");
     }
+}
+
+/// A StbConfig for testers and one for all others; the image takes two seconds a cycle.
+fn site_of_stbconfigs() -> (Site, String) {
+    let mut site = Site::new();
+    let group = site.channel("images", 4_000, 1_400);
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(1, 1_000_000));
+    let serials: String = (0..100_000).map(|serial| format!("{}\n", 1_000_000 + serial)).collect();
+    site.file("testers.txt", serials.as_bytes());
+    site.add(
+        "[[stbconfig]]\nname = \"vip\"\nimage = \"boot\"\n\
+         [[stbconfig]]\nname = \"test\"\nimage = { url = \"http://192.0.2.1/test\", version = \"9\" }\n\
+         [[target]]\nname = \"testers\"\nserials_file = \"testers.txt\"\nstbconfig = \"test\"\n\
+         [[target]]\nname = \"all\"\nstbconfig = \"vip\"\n",
+    );
+    (site, group)
+}
+
+#[test]
+fn each_box_gets_the_stbconfig_of_the_rule_that_matches_it() {
+    let (site, group) = site_of_stbconfigs();
+    let (_headend, address) = answering(&site, &[]);
+    let all = get(address, "/arris-vip1113?product=arris-vip1113&serial=17&fw_version=6.3");
+    assert_eq!((all.status, all.value("Content-Type")), (200, Some("text/xml")));
+    assert_eq!(all.value("Transfer-Encoding"), None);
+    assert_eq!(all.value("Cache-Control"), Some("no-store"));
+    let config = StbConfig::parse(&all.body).unwrap();
+    assert_eq!(config.boot.kernel.url.to_string(), format!("infocast://{group}/boot"));
+    let version = config.boot.kernel.version.unwrap();
+    assert!(by_digest(&noise(1, 1_000_000)).contains(&version), "{version}");
+    let tester = get(address, "/arris-vip1113?serial=1099999");
+    let config = StbConfig::parse(&tester.body).unwrap();
+    assert_eq!(config.boot.kernel.url.to_string(), "http://192.0.2.1/test");
+    let head = ask(address, "HEAD", "/arris-vip1113?serial=17", "");
+    assert_eq!((head.status, head.value("Content-Length")), (200, all.value("Content-Length")));
+    let tag = all.value("ETag").unwrap();
+    assert!(tag.starts_with('"') && Some(tag) != tester.value("ETag"), "{tag}");
+    let again = format!("If-None-Match: {tag}\r\n");
+    assert_eq!(ask(address, "GET", "/arris-vip1113?serial=17", &again).status, 304);
+    assert_eq!(ask(address, "GET", "/arris-vip1113?serial=1099999", &again).status, 200);
+}
+
+#[test]
+fn a_stbconfig_never_names_an_image_before_multicast_carries_it() {
+    let (site, group) = site_of_stbconfigs();
+    let (mut headend, address) = answering(&site, &[]);
+    let socket = join(&group);
+    let version = || {
+        let answer = get(address, "/vip?serial=17");
+        StbConfig::parse(&answer.body).unwrap().boot.kernel.version.unwrap()
+    };
+    let old = version();
+    hear(&socket, 5);
+    site.file("boot.img", &noise(2, 2_000_000));
+    headend.signal(Signal::HUP);
+    headend.wait_for("line-up 2: 1 channels change");
+    assert_eq!(version(), old, "the old image is still on air");
+    let end = Instant::now() + Duration::from_secs(20);
+    while version() == old {
+        assert!(Instant::now() < end, "the new one never came");
+    }
+    let slices = 2_000_000_u32.div_ceil(1_400);
+    // What was sent before is still in the socket.
+    let heard = hear(&socket, 1_500);
+    assert!(heard.iter().any(|datagram| datagram[8..12] == slices.to_be_bytes()));
 }
 
 #[test]
