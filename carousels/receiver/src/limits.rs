@@ -83,6 +83,9 @@ pub const REPAIR_SYMBOLS_MAX: u32 = 1 << 17;
 /// Longest wait of a box for its turn to ask servers while nothing comes by multicast.
 pub const UNICAST_PATIENCE: Micros = Micros::from_secs(86_400);
 
+/// The same in a boot, which has an image to fall back on.
+pub const UNICAST_PATIENCE_BOOT: Micros = Micros::from_secs(900);
+
 /// Most bytes asked for in one request: what comes by multicast meanwhile is asked for in vain.
 pub const UNICAST_BYTES_MAX: u64 = 1 << 20;
 

@@ -9,7 +9,7 @@ use stbcast_infocast::Name;
 use stbcast_object::{Group, Micros};
 
 use crate::limits;
-use crate::{FetchOptions, Role, TftpOptions};
+use crate::{FetchOptions, Role, TftpOptions, UnicastOptions};
 
 /// What a boot is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct BootOptions {
     pub announce: Option<Group>,
     /// As [`FetchOptions::memory_bytes`].
     pub memory_bytes: usize,
+    /// As [`FetchOptions::unicast`].
+    pub unicast: Option<UnicastOptions>,
     /// What web servers are told of the box. Product and versions are filled in by the boot.
     pub query: BootQuery,
     /// The web server that has the StbConfig.
@@ -175,6 +177,7 @@ impl BootOptions {
             length_max: limits::OBJECT_BYTES_MAX,
             announce: None,
             memory_bytes: limits::MEMORY_BYTES,
+            unicast: None,
             query: BootQuery::default(),
             http: None,
             tftp: None,
@@ -205,6 +208,7 @@ impl BootOptions {
             length_max: self.length_max,
             announce: self.announce,
             memory_bytes: self.memory_bytes,
+            unicast: self.unicast.clone(),
             role,
             ..FetchOptions::default()
         }

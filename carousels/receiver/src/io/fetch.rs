@@ -15,7 +15,7 @@ use super::{
     Counters, FileStorage, Interface, IoError, Moment, ObjectFigures, Observer, ReceiveFigures,
     RepairFigures, RunOptions, RunSummary, StorageError, Trouble, Verification, run,
 };
-use crate::{Event, Fetch, FetchError, FetchOptions, Target, limits};
+use crate::{Event, Fetch, FetchError, FetchOptions, Target, UnicastOptions, limits};
 
 /// What to fetch, and how.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct FetchRequest {
     pub repair: Option<Group>,
     /// Bytes of memory that the fetch may need in all.
     pub memory_bytes: usize,
+    /// How servers may be asked for what is missing; never, when `None`.
+    pub unicast: Option<UnicastOptions>,
     /// Ends the fetch when it becomes true.
     pub stop: Arc<AtomicBool>,
 }
@@ -56,6 +58,7 @@ impl FetchRequest {
             announce: None,
             repair: None,
             memory_bytes: limits::MEMORY_BYTES,
+            unicast: None,
             stop: Arc::default(),
         }
     }
@@ -158,6 +161,7 @@ pub fn fetch(
         announce,
         repair,
         memory_bytes: request.memory_bytes,
+        unicast: request.unicast.clone(),
         ..FetchOptions::default()
     };
     let mut session = Fetch::new(target.clone(), options);

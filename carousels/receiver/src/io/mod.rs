@@ -25,6 +25,7 @@ mod fetch;
 mod files;
 mod heard;
 mod http;
+mod identity;
 mod interface;
 mod listen;
 mod nap;
@@ -47,6 +48,7 @@ pub use boot::{BootRequest, BootSummary, Booted, BootedFrom, PartSummary, PartWo
 pub use clock::Clock;
 pub use fetch::{FetchFailure, FetchFigures, FetchRequest, FetchSummary, fetch};
 pub use files::FileStorage;
+pub use identity::box_identity;
 pub use interface::{Interface, InterfaceError};
 pub use listen::{ListedObject, ListenRequest, ListenSummary, listen};
 pub use observer::{Moment, Observer, Trouble, Watched};

@@ -28,6 +28,10 @@ pub struct Counters {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Revisions that replaced one being received.
     pub revision_changes: u64,
+    /// Requests to servers.
+    pub requests: u64,
+    /// Bytes of objects that servers sent.
+    pub http_bytes: u64,
     /// Seconds from begin to end.
     pub seconds: f64,
 }
@@ -45,6 +49,8 @@ impl Counters {
             descriptions: stats.descriptions,
             rejected: rejected(stats),
             revision_changes: stats.revision_changes,
+            requests: stats.requests,
+            http_bytes: stats.http_bytes,
             seconds: moment.at.as_secs_f64(),
         }
     }
@@ -177,6 +183,8 @@ pub struct ObjectFigures {
     pub seconds: f64,
     /// Attempts made.
     pub attempts: u8,
+    /// Bytes of it that servers sent.
+    pub http_bytes: u64,
     /// What repair did.
     #[serde(flatten)]
     pub repair: RepairFigures,
@@ -229,6 +237,7 @@ impl Follower {
             cycles: datagrams as f64 / f64::from(slices),
             seconds: now.at.since(self.began.at).as_secs_f64(),
             attempts,
+            http_bytes: now.stats.http_bytes.saturating_sub(self.began.stats.http_bytes),
             repair: self.repair(now),
         }
     }

@@ -13,11 +13,13 @@ use stbcast_infocast::{DEFAULT_PORT, Name, NameError};
 use stbcast_object::{Group, Micros};
 
 use super::console::Console;
-use super::{FAILED, Network, NoFigures, Repair, USAGE, answer, answer_json, fail, group, tell};
+use super::{
+    FAILED, Network, NoFigures, Repair, USAGE, Unicast, answer, answer_json, fail, group, tell,
+};
 use crate::io::{
     BootRequest, BootSummary, Booted, BootedFrom, IoError, PartSummary, boot, kept_parameters,
 };
-use crate::limits::TFTP_SERVERS_MAX;
+use crate::limits::{TFTP_SERVERS_MAX, UNICAST_PATIENCE_BOOT};
 use crate::{BootOptions, HttpBoot, Orders, TftpBoot};
 
 /// The metadata channel of boxes that are told none (Infocast notes §8.2).
@@ -45,6 +47,8 @@ pub(super) struct Arguments {
     keep_parameters: bool,
     #[command(flatten)]
     repair: Repair,
+    #[command(flatten)]
+    unicast: Unicast,
     #[command(flatten)]
     network: Network,
     /// Seconds of silence after which an attempt fails, 1 to 255 [default: 10].
@@ -84,7 +88,8 @@ struct Servers {
     /// 6 HTTP [default: 3,1,3; 3,6,3 with --http; 2 in front of the last 3 with --tftp].
     #[arg(long, value_name = "DIGITS")]
     order: Option<Order>,
-    /// Serial number that web servers are told.
+    /// Serial number that web servers are told. It decides when the box's turn to ask them for what
+    /// it misses is; without it the MAC address does.
     #[arg(long, value_name = "S")]
     serial: Option<String>,
     /// MAC address that web servers are told.
@@ -198,10 +203,14 @@ impl Servers {
 
 fn request(
     arguments: &Arguments,
-    options: BootOptions,
+    mut options: BootOptions,
     stop: Arc<AtomicBool>,
 ) -> Result<BootRequest, IoError> {
     let interface = arguments.network.interface()?;
+    let serial = options.query.serial.as_ref().or(options.query.mac.as_ref());
+    let url = options.http.as_ref().map(|http| &http.url);
+    options.unicast =
+        arguments.unicast.options(serial, interface.as_ref(), url, UNICAST_PATIENCE_BOOT);
     let (store, keep_parameters) = (arguments.store.clone(), arguments.keep_parameters);
     Ok(BootRequest { options, store, interface, keep_parameters, stop })
 }

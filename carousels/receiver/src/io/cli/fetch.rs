@@ -10,12 +10,13 @@ use clap::Args;
 use stbcast_object::Group;
 
 use super::console::Console;
-use super::{Network, Patience, Repair, answer, answer_json, fail, group};
+use super::{Network, Patience, Repair, Unicast, answer, answer_json, fail, group};
 use crate::Target;
 use crate::io::{
     Counters, FetchFailure, FetchFigures, FetchRequest, FetchSummary, IoError, RepairFigures,
     fetch, parse_url,
 };
+use crate::limits::UNICAST_PATIENCE;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -32,6 +33,12 @@ pub(super) struct Arguments {
     /// announced.
     #[arg(long = "repair", value_name = "GROUP[:PORT]", value_parser = group)]
     companion: Option<Group>,
+    #[command(flatten)]
+    unicast: Unicast,
+    /// What the box is called, which decides when its turn to ask servers is [default: the MAC
+    /// address of its interface].
+    #[arg(long, value_name = "S", help_heading = "Unicast repair")]
+    serial: Option<String>,
     #[command(flatten)]
     network: Network,
     #[command(flatten)]
@@ -56,8 +63,16 @@ pub(super) fn run(arguments: &Arguments, stop: Arc<AtomicBool>) -> ExitCode {
 }
 
 fn request(arguments: &Arguments, stop: Arc<AtomicBool>) -> Result<FetchRequest, IoError> {
+    let interface = arguments.network.interface()?;
+    let unicast = arguments.unicast.options(
+        arguments.serial.as_ref(),
+        interface.as_ref(),
+        None,
+        UNICAST_PATIENCE,
+    );
     Ok(FetchRequest {
-        interface: arguments.network.interface()?,
+        interface,
+        unicast,
         source: arguments.network.source,
         timeout: arguments.patience.timeout(),
         attempts: arguments.patience.attempts,
@@ -81,6 +96,11 @@ fn text(summary: &FetchSummary) -> String {
     if repair.announced.is_some() || repair.no_repair.is_some() {
         let _ = writeln!(text, "repair    {repair}");
         let _ = writeln!(text, "datagrams {}", kinds(counters, repair));
+    }
+    if counters.requests > 0 {
+        let (http_bytes, requests) = (counters.http_bytes, counters.requests);
+        let plural = if requests == 1 { "" } else { "s" };
+        let _ = writeln!(text, "servers   {http_bytes} bytes in {requests} request{plural}");
     }
     text + &format!("received  {receive}")
 }

@@ -11,11 +11,13 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, Parser, Subcommand, value_parser};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use stbcast_bootcast::HttpUrl;
 use stbcast_flute::ANNOUNCE_PORT;
 use stbcast_infocast::DEFAULT_PORT;
 use stbcast_object::{Group, GroupError, Micros};
 
-use super::{Interface, IoError};
+use super::{Interface, IoError, box_identity};
+use crate::{AllowedHost, Hosts, UnicastOptions};
 
 mod boot;
 mod console;
@@ -78,6 +80,51 @@ struct Repair {
     #[arg(long, value_name = "MIB", default_value_t = 16,
           value_parser = value_parser!(u16).range(4..=4_096))]
     memory: u16,
+}
+
+/// Whom the box may ask for what it misses.
+#[derive(Args)]
+struct Unicast {
+    /// Ask this server for what is missing after the cycles that are announced, where the announce
+    /// session names it; may be written more than once. Announcements are not signed, so nobody
+    /// else is asked, and without this option nobody at all.
+    #[arg(long = "unicast-host", help_heading = "Unicast repair", value_name = "HOST[:PORT]")]
+    hosts: Vec<AllowedHost>,
+    /// Ask whichever server is announced: for networks where nobody else can announce.
+    #[arg(long = "unicast", help_heading = "Unicast repair", conflicts_with = "hosts")]
+    any: bool,
+    /// Ask nobody. In a boot the server of --http may be asked otherwise.
+    #[arg(long = "no-unicast", help_heading = "Unicast repair", conflicts_with_all = ["hosts", "any"])]
+    never: bool,
+    /// Longest wait for the box's turn when multicast is silent, 0 to 86400 [default: 86400; in a
+    /// boot 900].
+    #[arg(long = "unicast-wait", help_heading = "Unicast repair", value_name = "SECONDS",
+          value_parser = value_parser!(u32).range(..=86_400))]
+    wait: Option<u32>,
+}
+
+impl Unicast {
+    /// What the box may do that is called `serial`, or else by its interface. The server of `url` is
+    /// one that its operator has named.
+    fn options(
+        &self,
+        serial: Option<&String>,
+        interface: Option<&Interface>,
+        url: Option<&HttpUrl>,
+        patience: Micros,
+    ) -> Option<UnicastOptions> {
+        let mut hosts = self.hosts.clone();
+        hosts.extend(url.map(AllowedHost::of));
+        if self.never || (hosts.is_empty() && !self.any) {
+            return None;
+        }
+        let serial = serial.cloned().unwrap_or_else(|| box_identity(interface));
+        let hosts = if self.any { Hosts::Any } else { Hosts::Listed(hosts) };
+        let mut options = UnicastOptions::new(serial, hosts);
+        let wait = self.wait.map(|seconds| Micros::from_secs(seconds.into()));
+        options.patience = wait.unwrap_or(patience);
+        Some(options)
+    }
 }
 
 impl Repair {
