@@ -112,6 +112,17 @@ pub enum Event {
         /// The attempt that failed, from 1.
         attempt: u8,
     },
+    /// A server did not give the object. It is asked again.
+    AskedAgain {
+        /// What it answered.
+        answer: Answer,
+        /// After which pause it is asked again.
+        after: Micros,
+        /// Which attempt that is, from 1.
+        attempt: u8,
+        /// From which byte on: what is held counts.
+        from: u64,
+    },
     /// The object is whole and committed.
     Complete {
         /// Length in bytes.

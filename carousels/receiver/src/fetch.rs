@@ -16,7 +16,7 @@ use crate::{Input, Output, Role, Stats, Target, UnicastError, UnicastOptions};
 /// How patient a fetch is, and what it accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchOptions {
-    /// Silence on the channel after which an attempt fails.
+    /// Silence on the channel, or of a server, after which an attempt fails.
     pub timeout: Micros,
     /// Attempts, at least 1.
     pub attempts: u8,
@@ -26,6 +26,12 @@ pub struct FetchOptions {
     pub source: Option<IpAddr>,
     /// Largest object accepted, in bytes.
     pub length_max: u64,
+    /// The digest that an object of a server must have, where it is known; else that counts which
+    /// the server tells, if it does.
+    pub sha256: Option<[u8; 32]>,
+    /// How long a server without time (503) is waited for in all, at most
+    /// [`limits::BUSY_PATIENCE_MAX`].
+    pub busy_patience: Micros,
     /// What the object is to the box.
     pub role: Role,
     /// Version to store beside it.
@@ -52,6 +58,8 @@ impl Default for FetchOptions {
             absent_timeouts: limits::ABSENT_TIMEOUTS,
             source: None,
             length_max: limits::OBJECT_BYTES_MAX,
+            sha256: None,
+            busy_patience: limits::BUSY_PATIENCE,
             role: Role::Object,
             version: None,
             announce: None,
@@ -105,9 +113,10 @@ pub enum FetchError {
 /// How far a fetch is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Slices held; of an announced object symbols that count, source and repair alike.
+    /// Slices held; of an announced object symbols that count, source and repair alike; of an
+    /// object that a server sends KiB.
     pub held: u32,
-    /// Slices or symbols that make the object whole; zero until the first one was seen.
+    /// Slices, symbols or KiB that make the object whole; zero until that is known.
     pub total: u32,
     /// Attempt, from 1.
     pub attempt: u8,

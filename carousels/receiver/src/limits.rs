@@ -138,3 +138,22 @@ pub const TFTP_REPEAT: Micros = Micros::from_millis(200);
 
 /// Datagrams of strangers that are answered in one TFTP transfer.
 pub const TFTP_STRANGERS_MAX: u8 = 8;
+
+/// Pause before a server that failed is asked again; each time twice as long.
+pub const ASK_AGAIN: Micros = Micros::from_secs(1);
+
+/// Longest of these pauses.
+pub const ASK_AGAIN_MAX: Micros = Micros::from_secs(30);
+
+/// How long a server without time is left alone that does not say how long.
+pub const BUSY: Micros = Micros::from_secs(10);
+
+/// How long servers without time are waited for in all, unless said otherwise (security notes §5.6:
+/// total time to give up and boot).
+pub const BUSY_PATIENCE: Micros = Micros::from_secs(15 * 60);
+
+/// Most that may be said (security notes §9.6).
+pub const BUSY_PATIENCE_MAX: Micros = Micros::from_secs(24 * 3600);
+
+/// An attempt that brings this many bytes more than were ever held does not count as failed.
+pub const UNICAST_PROGRESS_BYTES: u64 = 1 << 20;

@@ -41,6 +41,14 @@ pub enum Input<'a, P> {
     },
     /// A datagram arrived that is refused: its length in bytes, and why.
     Rejected(usize, Reject),
+    /// The server that an [`Output::Request`] asks tells how long the whole object is. It may come
+    /// in front of the first bytes, and never comes where the server does not say.
+    Length {
+        /// The request's number.
+        id: u64,
+        /// Bytes of the whole object.
+        length: u64,
+    },
     /// Bytes that an [`Output::Request`] asked for, the next ones.
     Bytes {
         /// The request's number.

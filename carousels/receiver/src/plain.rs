@@ -96,6 +96,7 @@ impl<P> Plain<P> {
             | Input::Heard { .. }
             | Input::Recovered(_)
             | Input::Compared { .. }
+            | Input::Length { .. }
             | Input::Bytes { .. }
             | Input::Answered { .. } => {}
         }

@@ -145,8 +145,10 @@ pub struct Stats {
     pub revision_changes: u64,
     /// Requests to servers.
     pub requests: u64,
-    /// Bytes of objects that servers sent.
+    /// Bytes of objects that web servers sent.
     pub http_bytes: u64,
+    /// Bytes of objects that TFTP servers sent.
+    pub tftp_bytes: u64,
     rejected: [u64; FLUTE + FLUTE_LABELS.len()],
 }
 
@@ -166,6 +168,7 @@ impl Default for Stats {
             revision_changes: 0,
             requests: 0,
             http_bytes: 0,
+            tftp_bytes: 0,
             rejected: [0; FLUTE + FLUTE_LABELS.len()],
         }
     }
@@ -209,6 +212,7 @@ impl Stats {
         self.revision_changes += other.revision_changes;
         self.requests += other.requests;
         self.http_bytes += other.http_bytes;
+        self.tftp_bytes += other.tftp_bytes;
         for (mine, theirs) in self.rejected.iter_mut().zip(other.rejected) {
             *mine += theirs;
         }

@@ -117,6 +117,12 @@ pub enum UnicastError {
         /// Bytes that came.
         bytes: u64,
     },
+    /// It has no time for longer than it is waited for.
+    #[error("the server is busy, and wants to be asked again in {retry_after}")]
+    Busy {
+        /// When.
+        retry_after: Micros,
+    },
     /// It has no such object, or does not give it.
     #[error("the server answered with status {status}")]
     Status {

@@ -119,7 +119,7 @@ fn a_wrong_question_is_refused_with_the_reason() {
         (&["fetch"], "--output"),
         (&["fetch", good], "--output"),
         (&["fetch", "image", "--output", "x"], "infocast://GROUP[:PORT]/NAME"),
-        (&["fetch", "http://239.1.1.1/image", "--output", "x"], "does not begin with infocast://"),
+        (&["fetch", "https://192.0.2.1/image", "--output", "x"], "does not begin with infocast://"),
         (&["fetch", "infocast://239.1.1.1/", "--output", "x"], "name is missing"),
         (&["fetch", "infocast://10.0.0.1/a", "--output", "x"], "not a multicast group"),
         (&["fetch", "infocast://239.1.1.1:0/a", "--output", "x"], "port 0"),

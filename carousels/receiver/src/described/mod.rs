@@ -172,6 +172,8 @@ impl<P: Clone> Described<P> {
                 self.on_bytes(now, id, offset..end, payload);
             }
             Input::Answered { id, answer } => self.on_answered(now, id, answer),
+            // Its length is announced.
+            Input::Length { .. } => {}
         }
         self.recover_next();
         self.leave_when_enough(now);

@@ -1,4 +1,4 @@
-//! One object of one channel into one file.
+//! One object of one channel or server into one file.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use crate::{Event, Fetch, FetchError, FetchOptions, Target, UnicastOptions, limi
 /// What to fetch, and how.
 #[derive(Clone, Debug)]
 pub struct FetchRequest {
-    /// Channel and name.
+    /// Channel and name, or server and path.
     pub target: Target,
     /// The file that will hold the object; one that exists is replaced in one step.
     pub output: PathBuf,
@@ -41,6 +41,10 @@ pub struct FetchRequest {
     pub memory_bytes: usize,
     /// How servers may be asked for what is missing; never, when `None`.
     pub unicast: Option<UnicastOptions>,
+    /// The digest that an object of a server must have, where it is known.
+    pub sha256: Option<[u8; 32]>,
+    /// How long a server without time is waited for in all.
+    pub busy_patience: Micros,
     /// Ends the fetch when it becomes true.
     pub stop: Arc<AtomicBool>,
 }
@@ -59,6 +63,8 @@ impl FetchRequest {
             repair: None,
             memory_bytes: limits::MEMORY_BYTES,
             unicast: None,
+            sha256: None,
+            busy_patience: limits::BUSY_PATIENCE,
             stop: Arc::default(),
         }
     }
@@ -67,7 +73,8 @@ impl FetchRequest {
 /// An object that is in its file.
 #[derive(Clone, Debug, Serialize)]
 pub struct FetchSummary {
-    /// Where it came from, as `infocast://GROUP:PORT/NAME` or `flute://GROUP:PORT/NAME`.
+    /// Where it came from, as `infocast://GROUP:PORT/NAME`, `flute://GROUP:PORT/NAME`, or the URL of
+    /// a server.
     pub url: String,
     /// The file.
     pub output: PathBuf,
@@ -98,7 +105,8 @@ pub struct FetchFigures {
     /// How datagrams were taken from the kernel.
     #[serde(flatten)]
     pub receive: ReceiveFigures,
-    /// Seconds from the object's first datagram until its last byte was handed to the file.
+    /// Seconds from the object's first datagram, or from the first request to a server, until its
+    /// last byte was handed to the file.
     pub receive_seconds: Option<f64>,
     /// Seconds it took to make the file durable and put it in place.
     pub commit_seconds: Option<f64>,
@@ -109,7 +117,10 @@ pub struct FetchFigures {
 impl FetchFigures {
     fn of(run: &RunSummary, follower: &Follower, error: Option<&FetchError>) -> Self {
         let ObjectFigures { cycles, attempts, repair, .. } = follower.figures(&run.moment, error);
-        let stored = run.storage.stored_at.zip(follower.found_at);
+        // Of a server everything is wanted from the first request on.
+        let asked = run.moment.stats.requests > 0;
+        let found_at = follower.found_at.or(asked.then_some(Micros::ZERO));
+        let stored = run.storage.stored_at.zip(found_at);
         Self {
             counters: Counters::of(&run.moment),
             cycles,
@@ -162,6 +173,8 @@ pub fn fetch(
         repair,
         memory_bytes: request.memory_bytes,
         unicast: request.unicast.clone(),
+        sha256: request.sha256,
+        busy_patience: request.busy_patience,
         ..FetchOptions::default()
     };
     let mut session = Fetch::new(target.clone(), options);

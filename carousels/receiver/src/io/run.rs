@@ -190,6 +190,7 @@ impl<'a> Shell<'a> {
                     let (length, payload) = (bytes.len(), 0..bytes.len());
                     (Input::Bytes { id, offset, length, payload }, bytes)
                 }
+                News::Length(length) => (Input::Length { id, length }, Vec::new()),
                 News::Answer(answer) => (Input::Answered { id, answer }, Vec::new()),
                 News::Trouble(text) => {
                     self.observer.trouble(&Trouble::Network(text));

@@ -30,8 +30,10 @@ pub struct Counters {
     pub revision_changes: u64,
     /// Requests to servers.
     pub requests: u64,
-    /// Bytes of objects that servers sent.
+    /// Bytes of objects that web servers sent.
     pub http_bytes: u64,
+    /// Bytes of objects that TFTP servers sent.
+    pub tftp_bytes: u64,
     /// Seconds from begin to end.
     pub seconds: f64,
 }
@@ -51,6 +53,7 @@ impl Counters {
             revision_changes: stats.revision_changes,
             requests: stats.requests,
             http_bytes: stats.http_bytes,
+            tftp_bytes: stats.tftp_bytes,
             seconds: moment.at.as_secs_f64(),
         }
     }
@@ -229,8 +232,11 @@ impl Follower {
     pub(crate) fn figures(&self, now: &Moment, error: Option<&FetchError>) -> ObjectFigures {
         let datagrams = now.stats.wanted().saturating_sub(self.began.stats.wanted());
         let slices = self.slices.unwrap_or(1).max(1);
+        let asked = now.stats.requests.saturating_sub(self.began.stats.requests);
         let attempts = match error {
             Some(FetchError::Silent { attempts, .. }) => *attempts,
+            // An object of a server, not one that is repaired by one.
+            _ if asked > 0 && self.announced.is_none() => u8::try_from(asked).unwrap_or(u8::MAX),
             _ => self.failed_attempts.saturating_add(1),
         };
         ObjectFigures {

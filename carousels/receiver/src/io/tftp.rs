@@ -96,7 +96,7 @@ fn transfer(
     let clock = Clock::start();
     let transfer = Transfer::new(clock.now(), server, &path, options, limits)?;
     let (piece, begun, held) = (Vec::new(), Micros::ZERO, Micros::ZERO);
-    Line { socket, clock, transfer, piece, begun, held }.run(delivery)
+    Line { socket, clock, transfer, piece, begun, told: false, held }.run(delivery)
 }
 
 /// A transfer at work.
@@ -108,6 +108,8 @@ struct Line {
     piece: Vec<u8>,
     /// When its first block came.
     begun: Micros,
+    /// Whether the length of the file was handed on.
+    told: bool,
     /// How long the loop was waited for: that is no silence of the server.
     held: Micros,
 }
@@ -167,7 +169,12 @@ impl Line {
         delivery: &mut Delivery,
     ) -> Result<(), Failure> {
         let now = self.now();
-        let Some(taken) = self.transfer.handle(now, from, datagram) else { return Ok(()) };
+        let taken = self.transfer.handle(now, from, datagram);
+        if let Some(length) = self.transfer.length().filter(|_| !self.told) {
+            self.told = true;
+            delivery.length(length);
+        }
+        let Some(taken) = taken else { return Ok(()) };
         // The server sends the next block while this one is handed on.
         self.send()?;
         let bytes = datagram.get(taken.payload).unwrap_or_default();

@@ -15,6 +15,9 @@ const SLICES: &str = "{bar:30} {pos}/{len} slices, {msg}, {eta} left";
 /// Of one that is announced each symbol that counts brings the end nearer by one.
 const SYMBOLS: &str = "{bar:30} {pos}/{len} symbols, {msg}";
 
+/// A server sends one byte behind the other.
+const KIB: &str = "{bar:30} {pos}/{len} KiB, {msg}, {eta} left";
+
 /// Watches a session for a person.
 pub(super) struct Console {
     quiet: bool,
@@ -47,11 +50,12 @@ impl Console {
         if self.quiet || total == 0 {
             return;
         }
-        let (template, mut message) = if self.announced {
-            (SYMBOLS, rate(&self.began, moment))
-        } else {
-            (SLICES, rate(&self.began, moment))
+        let template = match (self.announced, asked_bytes(moment) > asked_bytes(&self.began)) {
+            (true, _) => SYMBOLS,
+            (false, false) => SLICES,
+            (false, true) => KIB,
         };
+        let mut message = rate(&self.began, moment);
         if self.announced
             && let Some(left) = left(&self.began, moment)
         {
@@ -81,10 +85,16 @@ impl Console {
     }
 }
 
-/// Mean rate of UDP payload since `began`.
+/// Bytes that servers sent.
+const fn asked_bytes(moment: &Moment) -> u64 {
+    moment.stats.http_bytes + moment.stats.tftp_bytes
+}
+
+/// Mean rate of UDP payload, and of what servers sent, since `began`.
 #[expect(clippy::cast_precision_loss, reason = "shown to people, never computed with")]
 fn rate(began: &Moment, now: &Moment) -> String {
-    let bits = now.stats.bytes.saturating_sub(began.stats.bytes) as f64 * 8.0;
+    let bytes = |moment: &Moment| moment.stats.bytes + asked_bytes(moment);
+    let bits = bytes(now).saturating_sub(bytes(began)) as f64 * 8.0;
     let seconds = now.at.since(began.at).as_secs_f64().max(0.001);
     format!("{:.2} Mbit/s", bits / seconds / 1e6)
 }
@@ -152,6 +162,12 @@ impl Observer for Console {
             Event::UnicastDropped { symbols } => self.line(format_args!(
                 "servers gave what is not the announced object: {symbols} symbols are dropped"
             )),
+            Event::AskedAgain { answer, after, attempt, from } => {
+                self.begin(moment, false);
+                self.line(format_args!(
+                    "{answer}; asked again in {after}, from byte {from} (attempt {attempt})"
+                ));
+            }
             Event::Complete { .. } | Event::Failed(_) | Event::BootDone(_) => self.clear(),
             Event::Metadata { target, .. } => {
                 self.line(format_args!("metadata: waiting for {target}"));

@@ -95,7 +95,7 @@ impl Client {
         delivery: &mut Delivery,
     ) -> Answer {
         self.answer(url, request, delivery).unwrap_or_else(|Failure { error, why }| {
-            delivery.trouble(format!("{url}: {error}: {why}"));
+            delivery.trouble(format!("{url}: {why}"));
             Answer::Failed(error)
         })
     }
@@ -122,7 +122,7 @@ impl Client {
         match status {
             200 | 206 => {
                 let sha256 = field(response.headers(), "repr-digest").and_then(head::sha256);
-                let wanted = self.wanted(url, request, &response)?;
+                let wanted = self.wanted(url, request, &response, delivery)?;
                 let length = receive(response, wanted, request, delivery)?;
                 Ok(Answer::Done { length, sha256 })
             }
@@ -136,10 +136,13 @@ impl Client {
             }
             300..=399 => {
                 let place = field(response.headers(), "location").unwrap_or("nowhere");
-                let why = format!("to {}", place.escape_debug());
+                let why = format!("a redirect to {} is not followed", place.escape_debug());
                 Err(failure(UnicastError::Redirect { status }, why))
             }
-            _ => Err(failure(UnicastError::Status { status }, response.status().to_string())),
+            _ => {
+                let why = format!("the server answers {}", response.status());
+                Err(failure(UnicastError::Status { status }, why))
+            }
         }
     }
 
@@ -159,7 +162,7 @@ impl Client {
             let (301..=303, Some(location)) = (status, location) else { return Ok(response) };
             let redirect = |why| failure(UnicastError::Redirect { status }, why);
             if followed == REDIRECTS_MAX {
-                return Err(redirect(format!("{REDIRECTS_MAX} were followed already")));
+                return Err(redirect(format!("more than {REDIRECTS_MAX} redirects")));
             }
             followed += 1;
             place = place.redirected(location).map_err(|error| redirect(error.to_string()))?;
@@ -192,6 +195,7 @@ impl Client {
         url: &HttpUrl,
         request: &Request,
         response: &Response<Body>,
+        delivery: &Delivery,
     ) -> Result<Wanted, Failure> {
         let headers = response.headers();
         plain(headers)?;
@@ -213,11 +217,15 @@ impl Client {
         };
         let length = wanted.length.unwrap_or(0);
         if length > request.length_max {
-            let why = format!("at most {} are taken", request.length_max);
+            let why =
+                format!("{length} bytes or more, and at most {} are taken", request.length_max);
             return Err(failure(UnicastError::TooLong { length }, why));
         }
         if let Some(etag) = etag {
             self.remember(url, etag);
+        }
+        if let Some(length) = wanted.length {
+            delivery.length(length);
         }
         Ok(wanted)
     }
@@ -239,7 +247,7 @@ impl Client {
             {
                 Ok(Answer::Done { length, sha256: None })
             }
-            _ => Err(failure(UnicastError::Range, "status 416")),
+            _ => Err(failure(UnicastError::Range, "the server has no such part")),
         }
     }
 
@@ -297,7 +305,8 @@ fn plain(headers: &HeaderMap) -> Result<(), Failure> {
 /// What a part must be to be the one that was asked for.
 fn part(request: &Request, headers: &HeaderMap) -> Result<Wanted, Failure> {
     let told = field(headers, "content-range").unwrap_or_default();
-    let wrong = || failure(UnicastError::Range, format!("the part is {}", told.escape_debug()));
+    let wrong =
+        || failure(UnicastError::Range, format!("the part that comes is {}", told.escape_debug()));
     let Part { bytes, length } = Part::parse(told).ok_or_else(wrong)?;
     let (first, behind) = bytes.ok_or_else(wrong)?;
     // A part may end earlier only where the object does.
@@ -350,7 +359,8 @@ fn receive(
         received += bytes as u64;
         let length = request.from + received;
         if length > request.length_max {
-            let why = format!("at most {} are taken", request.length_max);
+            let why =
+                format!("{length} bytes or more, and at most {} are taken", request.length_max);
             return Err(failure(UnicastError::TooLong { length }, why));
         }
         let piece = room.get(..bytes).unwrap_or_default().to_vec();
@@ -358,7 +368,7 @@ fn receive(
         handed.map_err(|_| failure(UnicastError::Cut { bytes: received }, "cancelled"))?;
     }
     if wanted.exact && received < wanted.take {
-        let why = format!("{} were told", wanted.take);
+        let why = format!("the answer ends after {received} bytes of {}", wanted.take);
         return Err(failure(UnicastError::Cut { bytes: received }, why));
     }
     if wanted.ends {
@@ -370,7 +380,10 @@ fn receive(
 
 /// An exchange that did not come to its end, after `received` bytes of the body.
 fn broken(error: Error, received: u64) -> Failure {
-    let why = error.to_string();
+    let why = match &error {
+        Error::Other(other) => other.to_string(),
+        error => error.to_string(),
+    };
     let error = match error {
         Error::Timeout(Timeout::Resolve | Timeout::Connect)
         | Error::HostNotFound

@@ -7,10 +7,11 @@ use stbcast_infocast::{Header, Name, ObjectType, Precoding};
 use stbcast_object::Group;
 
 use super::super::Clock;
+use super::super::unicast::tests::servers::http::{Act, HttpServer};
 use super::*;
 use crate::{
-    Area, Event, Fetch, FetchError, FetchOptions, MemoryStorage, Outputs, Progress, Recovered,
-    Recovery, RecoveryOutcome, Role, Session, Stats, Target,
+    Answer, Area, Event, Fetch, FetchError, FetchOptions, Listen, MemoryStorage, Outputs, Progress,
+    Recovered, Recovery, RecoveryOutcome, Request, Role, Server, Session, Stats, Target,
 };
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -348,4 +349,142 @@ fn the_stop_flag_counts_while_a_block_is_recovered() {
     let mut storage = Later(u32::MAX, Some(&stop));
     let summary = run(&mut session, &mut storage, channel.options(&stop), &mut ());
     assert!(summary.interrupted && session.begun && session.outcome.is_none());
+}
+
+/// A session that hears a channel while it asks a server, and counts what comes of both.
+struct Both {
+    group: Group,
+    request: Option<Request>,
+    arrivals: u32,
+    bytes: u64,
+    answer: Option<Answer>,
+    wanted: u32,
+    queue: VecDeque<Output<Range<usize>>>,
+}
+
+impl Both {
+    fn new(channel: &Channel, url: &str, wanted: u32) -> Self {
+        let server = Server::Http(stbcast_bootcast::HttpUrl::parse(url).unwrap());
+        let (length_max, timeout) = (u64::MAX, Micros::from_secs(20));
+        let request = Request { id: 7, server, from: 0, to: None, length_max, timeout };
+        let (group, request) = (channel.group, Some(request));
+        let (arrivals, bytes, answer, queue) = (0, 0, None, VecDeque::new());
+        Self { group, request, arrivals, bytes, answer, wanted, queue }
+    }
+}
+
+impl Session<Range<usize>> for Both {
+    fn handle(&mut self, _: Micros, input: Input<'_, Range<usize>>) -> Outputs<'_, Range<usize>> {
+        match input {
+            Input::Wake => {
+                if let Some(request) = self.request.take() {
+                    let (group, source) = (self.group, None);
+                    self.queue.push_back(Output::Join { group, source, listen: Listen::Slices });
+                    self.queue.push_back(Output::Request(request));
+                }
+            }
+            Input::Arrival(_) => self.arrivals += 1,
+            Input::Bytes { id, offset, length, payload } => {
+                assert_eq!((id, offset, payload), (7, self.bytes, 0..length));
+                self.bytes += length as u64;
+            }
+            Input::Answered { id, answer } => {
+                assert!(id == 7 && self.answer.replace(answer).is_none());
+            }
+            _ => {}
+        }
+        self.outputs()
+    }
+    fn outputs(&mut self) -> Outputs<'_, Range<usize>> {
+        Outputs { queue: &mut self.queue }
+    }
+    fn wake_at(&self) -> Option<Micros> {
+        self.request.is_some().then_some(Micros::ZERO)
+    }
+    fn is_over(&self) -> bool {
+        self.arrivals >= self.wanted && self.answer.is_some()
+    }
+}
+
+impl Watched for Both {
+    fn progress(&self) -> Progress {
+        Progress::default()
+    }
+    fn stats(&self) -> Stats {
+        Stats::default()
+    }
+}
+
+#[test]
+fn a_channel_is_heard_without_loss_while_a_server_sends_all_it_can() {
+    let channel = Channel::new();
+    let length = 64 << 20;
+    let body = vec![7; length];
+    let server = HttpServer::of_object(body, "\"one\"");
+    // Some 50 Mbit/s for two seconds.
+    let wanted = 12_500;
+    let mut session = Both::new(&channel, &server.url("/"), wanted);
+    let mut storage = Slow::default();
+    let [ended, given_up] = [const { AtomicBool::new(false) }; 2];
+    let (summary, log) = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let began = Instant::now();
+            while server.asked().is_empty() && began.elapsed() < DEADLINE {
+                std::thread::yield_now();
+            }
+            let began = Instant::now();
+            for number in 0..wanted {
+                channel.send("image", [number % SLICES + 1]);
+                let due = Duration::from_micros(160) * number;
+                std::thread::sleep(due.saturating_sub(began.elapsed()));
+            }
+            // What is lost would be waited for.
+            let began = Instant::now();
+            while !ended.load(Ordering::Relaxed) && began.elapsed() < DEADLINE {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            given_up.store(true, Ordering::Relaxed);
+        });
+        let mut log = Log::default();
+        let options = channel.options(&given_up);
+        let summary = run(&mut session, &mut storage, options, &mut log);
+        ended.store(true, Ordering::Relaxed);
+        (summary, log)
+    });
+    assert_eq!((session.arrivals, summary.receive.kernel_drops), (wanted, 0));
+    assert_eq!(session.answer, Some(Answer::Done { length: length as u64, sha256: None }));
+    assert_eq!((session.bytes, log.troubles.len()), (length as u64, 0));
+}
+
+#[test]
+fn a_run_that_is_stopped_leaves_no_request_behind() {
+    let channel = Channel::new();
+    let server = HttpServer::start(|_| vec![Act::Silence]);
+    let mut session = Both::new(&channel, &server.url("/"), 1);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| {
+            run(&mut session, &mut Slow::default(), channel.options(&stop), &mut Log::default())
+        });
+        let began = Instant::now();
+        while server.asked().is_empty() {
+            assert!(began.elapsed() < DEADLINE);
+            std::thread::yield_now();
+        }
+        let stopped = Instant::now();
+        stop.store(true, Ordering::Relaxed);
+        assert!(run.join().unwrap().interrupted);
+        assert!(stopped.elapsed() < STALL / 4, "{:?}", stopped.elapsed());
+    });
+    assert_eq!(session.answer, None);
+}
+
+#[test]
+fn a_session_that_waits_for_a_server_alone_is_not_over() {
+    let channel = Channel::new();
+    let server = HttpServer::of_object(vec![7; 100_000], "\"one\"");
+    let mut session = Both::new(&channel, &server.url("/"), 0);
+    run(&mut session, &mut Slow::default(), channel.options(&NEVER), &mut Log::default());
+    assert_eq!(session.answer, Some(Answer::Done { length: 100_000, sha256: None }));
+    assert_eq!(session.bytes, 100_000);
 }

@@ -39,6 +39,8 @@ const PIECES: usize = 4;
 /// What a thread has to tell of a request.
 #[derive(Debug)]
 pub(super) enum News {
+    /// How long the whole object is.
+    Length(u64),
     /// The next bytes, and their place in the object.
     Piece(u64, Vec<u8>),
     /// Something went wrong, in words.
@@ -226,6 +228,11 @@ impl Delivery {
         }
         self.offset += length;
         if self.tell(News::Piece(offset, bytes)) { Ok(()) } else { Err(Cancelled) }
+    }
+
+    /// Says how long the whole object is.
+    pub(super) fn length(&self, length: u64) {
+        self.tell(News::Length(length));
     }
 
     /// Says what went wrong.

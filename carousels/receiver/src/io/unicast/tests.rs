@@ -12,7 +12,7 @@ use servers::object;
 use servers::tftp::{Fate, Manners, TftpServer};
 
 #[path = "../../../tests/servers/mod.rs"]
-mod servers;
+pub(in crate::io) mod servers;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const LENGTH_MAX: u64 = 1 << 24;
@@ -30,6 +30,8 @@ struct Box {
 #[derive(Debug)]
 struct Came {
     bytes: Vec<u8>,
+    /// What the server told of the whole object.
+    length: Option<u64>,
     answer: Answer,
     took: Duration,
 }
@@ -62,7 +64,7 @@ impl Box {
     fn carry_out(&mut self, request: Request) -> Came {
         let (from, id, began) = (request.from, request.id, Instant::now());
         self.unicast.start(request);
-        let mut bytes = Vec::new();
+        let (mut bytes, mut told) = (Vec::new(), None);
         loop {
             let (of, news) = self.news();
             assert_eq!(of, id);
@@ -72,10 +74,13 @@ impl Box {
                     assert!((1..=PIECE_BYTES).contains(&piece.len()));
                     bytes.extend_from_slice(&piece);
                 }
+                News::Length(length) => {
+                    assert!(bytes.is_empty() && told.replace(length).is_none());
+                }
                 News::Trouble(text) => self.troubles.push(text),
                 News::Answer(answer) => {
                     assert!(!self.unicast.is_under_way() && self.unicast.next().is_none());
-                    return Came { bytes, answer, took: began.elapsed() };
+                    return Came { bytes, length: told, answer, took: began.elapsed() };
                 }
             }
         }

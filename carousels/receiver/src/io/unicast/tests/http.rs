@@ -9,6 +9,7 @@ fn an_object_comes_whole_with_its_digest() {
     let server = answers("200 OK", &["Content-Length: 300000", digest], &body);
     let came = get(&server.url("/image"));
     assert_eq!(came.answer, Answer::Done { length: 300_000, sha256: Some([0; 32]) });
+    assert_eq!(came.length, Some(300_000));
     assert!(came.bytes == body);
     let asked = &server.asked()[0];
     assert_eq!(asked.path(), "/image");
@@ -54,7 +55,7 @@ fn ranges_share_a_connection_and_are_of_one_representation() {
     let (url, mut stb) = (server.url("/image"), Box::default());
     for (from, to) in [(0, 10), (100_000, 180_000), (5, 6), (199_990, 300_000)] {
         let came = stb.get(&url, from, Some(to));
-        assert_eq!(came.answer, done(200_000));
+        assert_eq!((came.answer, came.length), (done(200_000), Some(200_000)));
         assert!(came.bytes == body[from as usize..200_000.min(to as usize)]);
     }
     let asked = server.asked();

@@ -41,7 +41,7 @@ fn blocks_of_every_size_are_gathered_to_pieces() {
     for block_bytes in [8, 512, 1_428, 65_464] {
         let server = TftpServer::start([("image", file.clone())], Manners::default(), arrive);
         let came = fetch(&server, "image", TftpOptions { block_bytes, ..TftpOptions::default() });
-        assert_eq!(came.answer, done(300_000));
+        assert_eq!((came.answer, came.length), (done(300_000), Some(300_000)));
         assert!(came.bytes == file);
     }
 }
