@@ -28,6 +28,8 @@ mod server;
 mod site;
 pub mod targeting;
 
+use crate::telemetry::HttpMetrics;
+
 use access_log::AccessLog;
 use downloads::Downloads;
 pub use site::Site;
@@ -50,6 +52,7 @@ struct Shared {
     site: site::Current,
     downloads: Arc<Downloads>,
     log: AccessLog,
+    metrics: HttpMetrics,
     /// Places for connections.
     slots: Arc<Semaphore>,
     connections: usize,
@@ -80,8 +83,8 @@ impl Http {
         let downloads = Arc::new(Downloads::new(options.downloads));
         let connections = usize::try_from(options.connections).unwrap_or(1).max(1);
         let slots = Arc::new(Semaphore::new(connections));
-        let site = site::Current::default();
-        let shared = Arc::new(Shared { site, downloads, log, slots, connections });
+        let (site, metrics) = (site::Current::default(), HttpMetrics::default());
+        let shared = Arc::new(Shared { site, downloads, log, metrics, slots, connections });
         let server = server::Server::start(options, Arc::clone(&shared))?;
         Ok(Self { shared, server, next: None })
     }

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
@@ -139,6 +140,8 @@ pub(crate) enum HttpKind {
 }
 
 impl HttpKind {
+    const ALL: [Self; 3] = [Self::StbConfig, Self::Image, Self::Other];
+
     const fn word(self) -> &'static str {
         match self {
             Self::StbConfig => "stbconfig",
@@ -148,16 +151,43 @@ impl HttpKind {
     }
 }
 
-/// Notes a request.
-pub(crate) fn http_request(kind: HttpKind, status: u16) {
-    let kind = kind.word();
-    counter!("stbcast_http_requests_total", "kind" => kind, "status" => status.to_string())
-        .increment(1);
+/// Metrics of the endpoint for boxes, each looked up once.
+#[derive(Default)]
+pub(crate) struct HttpMetrics {
+    requests: [[OnceLock<Counter>; HTTP_STATUSES.len() + 1]; HttpKind::ALL.len()],
+    bytes: [OnceLock<Counter>; HttpKind::ALL.len()],
+    connections: OnceLock<Gauge>,
 }
 
-/// Notes what an answer has sent.
-pub(crate) fn http_bytes(kind: HttpKind, bytes: u64) {
-    counter!("stbcast_http_bytes_total", "kind" => kind.word()).increment(bytes);
+/// The statuses that boxes are answered; others count as one.
+const HTTP_STATUSES: [u16; 13] = [200, 206, 301, 302, 303, 304, 400, 404, 405, 412, 414, 416, 503];
+
+impl HttpMetrics {
+    /// Notes a request.
+    pub(crate) fn request(&self, kind: HttpKind, status: u16) {
+        let known = HTTP_STATUSES.iter().position(|&known| known == status);
+        let places = self.requests.get(kind as usize);
+        let place = places.and_then(|it| it.get(known.unwrap_or(HTTP_STATUSES.len())));
+        let label = || known.map_or_else(|| "other".to_owned(), |_| status.to_string());
+        let counter =
+            || counter!("stbcast_http_requests_total", "kind" => kind.word(), "status" => label());
+        if let Some(place) = place {
+            place.get_or_init(counter).increment(1);
+        }
+    }
+
+    /// Notes what an answer has sent.
+    pub(crate) fn bytes(&self, kind: HttpKind, bytes: u64) {
+        let counter = || counter!("stbcast_http_bytes_total", "kind" => kind.word());
+        if let Some(place) = self.bytes.get(kind as usize) {
+            place.get_or_init(counter).increment(bytes);
+        }
+    }
+
+    /// Notes a connection more, or less.
+    pub(crate) fn connections(&self, change: f64) {
+        self.connections.get_or_init(|| gauge!("stbcast_http_connections")).increment(change);
+    }
 }
 
 /// Notes a connection that ended badly.
@@ -172,20 +202,4 @@ pub(crate) fn http_log_dropped(lines: u64) {
 
 pub(crate) fn http_downloads(active: u32) {
     gauge!("stbcast_http_downloads").set(f64::from(active));
-}
-
-/// Counts a connection as long as it lives.
-pub(crate) struct HttpConnection;
-
-impl HttpConnection {
-    pub(crate) fn begin() -> Self {
-        gauge!("stbcast_http_connections").increment(1.0);
-        Self
-    }
-}
-
-impl Drop for HttpConnection {
-    fn drop(&mut self) {
-        gauge!("stbcast_http_connections").decrement(1.0);
-    }
 }

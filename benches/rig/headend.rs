@@ -115,6 +115,17 @@ impl<'a> Headend<'a> {
         Self::of(place, directory, &text, &[], &[])
     }
 
+    /// The same with rules for boxes that ask over HTTP, which are told by further arguments.
+    pub(crate) fn answering(
+        place: &'a Place,
+        directory: &Path,
+        streams: &[Stream],
+        rules: &str,
+        (more, wrap): (&[&str], &[&str]),
+    ) -> Self {
+        Self::of(place, directory, &(line_up_text(streams) + rules), more, wrap)
+    }
+
     fn of(place: &'a Place, directory: &Path, text: &str, more: &[&str], wrap: &[&str]) -> Self {
         let spool = tempfile::tempdir_in(directory).unwrap();
         let line_up = spool.path().join("lineup.toml");

@@ -37,6 +37,7 @@ pub(crate) mod table;
 pub(crate) mod tap;
 pub(crate) mod udpcast;
 pub(crate) mod uftp;
+pub(crate) mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

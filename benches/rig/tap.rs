@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg, setsockopt, sockopt};
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::place::Place;
 
@@ -39,6 +39,8 @@ pub(crate) struct Tap {
 const BUFFER_BYTES: usize = 256 << 20;
 const EMPTY_EVERY: Duration = Duration::from_millis(5);
 const PACKETS_MAX: usize = 20_000_000;
+/// Number of UDP in IP headers.
+const UDP: u8 = 17;
 
 impl Tap {
     /// Begins to record multicast datagrams; batches are counted by `payload_bytes`. `group` alone
@@ -65,10 +67,21 @@ impl Tap {
     }
 }
 
+/// A socket that gets UDP datagrams: other traffic would only cost time.
 fn packet_socket() -> Socket {
     const ETH_P_IP: u16 = 0x0800;
+    const LOAD_BYTE: u16 = 0x30;
+    const JUMP_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
     let protocol = Protocol::from(i32::from(ETH_P_IP.to_be()));
     let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol)).unwrap();
+    let is_udp = [
+        SockFilter::new(LOAD_BYTE, 0, 0, 9),
+        SockFilter::new(JUMP_EQUAL, 0, 1, u32::from(UDP)),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ];
+    socket.attach_filter(&is_udp).unwrap();
     prepare(&socket);
     socket
 }
@@ -151,7 +164,6 @@ impl Reader {
 
 /// Group and payload bytes of an IPv4 packet that is a multicast UDP datagram or a batch of them.
 fn datagram(packet: &[u8; 64], length: usize) -> Option<(SocketAddrV4, usize)> {
-    const UDP: u8 = 17;
     let header = usize::from(packet[0] & 15) * 4;
     let group = Ipv4Addr::new(packet[16], packet[17], packet[18], packet[19]);
     let is_it = packet[0] >> 4 == 4 && packet[9] == UDP && group.is_multicast();

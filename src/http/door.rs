@@ -22,7 +22,7 @@ use tower::ServiceExt;
 use super::access_log::Record;
 use super::answer::{Note, refuse_method, text};
 use super::{Shared, images, metadata};
-use crate::telemetry::{self, HttpKind};
+use crate::telemetry::HttpKind;
 
 /// Longest path and query, in bytes; boxes keep below 2,600.
 const URI_BYTES_MAX: usize = 4_096;
@@ -109,7 +109,7 @@ impl Door {
         if let Some(note) = response.extensions_mut().remove::<Note>() {
             (kind, record.rule, record.query) = (note.kind, note.rule, note.query);
         }
-        telemetry::http_request(kind, record.status.as_u16());
+        self.shared.metrics.request(kind, record.status.as_u16());
         if self.shared.is_crowded() {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
@@ -140,7 +140,7 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        telemetry::http_bytes(self.kind, self.bytes);
+        self.shared.metrics.bytes(self.kind, self.bytes);
         self.shared.log.note(&self.record, self.bytes);
     }
 }

@@ -144,7 +144,7 @@ async fn serve(
     router: Router,
     _slot: OwnedSemaphorePermit,
 ) {
-    let _counted = telemetry::HttpConnection::begin();
+    let _counted = Counted::begin(&shared);
     let door = Door { client, shared, router };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -164,5 +164,21 @@ async fn serve(
             "connection"
         });
         tracing::debug!("connection of {client}: {error}");
+    }
+}
+
+/// Counts a connection as long as it lives.
+struct Counted(Arc<Shared>);
+
+impl Counted {
+    fn begin(shared: &Arc<Shared>) -> Self {
+        shared.metrics.connections(1.0);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.metrics.connections(-1.0);
     }
 }
