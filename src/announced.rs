@@ -57,6 +57,10 @@ pub(crate) fn describe(
     if channel.protocol == Protocol::Infocast {
         file.announced.slice_bytes = Some(channel.slice_bytes);
     }
+    if let (Some(unicast), Some(digest)) = (&line_up.unicast, &facts.digest) {
+        // The rules of the line-up have seen to it that it can be announced.
+        file.announced.unicast = unicast.announced(channel, object, digest).ok();
+    }
     file.announced.kind = Kind::new(kind(line_up, contents, id, object)).ok();
     Ok(Some(file))
 }

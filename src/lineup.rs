@@ -19,12 +19,14 @@ mod repair;
 mod rules;
 mod stbconfig;
 mod target;
+mod unicast;
 mod vendor;
 mod written;
 
 pub(crate) use names::did_you_mean;
 pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
 pub use target::{MacPrefix, Ring, Serials, Target, TargetAnswer};
+pub use unicast::{AlternateError, Unicast};
 
 /// Largest line-up file read, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -40,6 +42,8 @@ pub const ANNOUNCE_NAME: &str = "announce";
 pub struct LineUp {
     /// Where what is on air is announced.
     pub announce: Option<Announce>,
+    /// Where boxes may ask for what they miss.
+    pub unicast: Option<Unicast>,
     /// The channels in the order of the file. No two have the same name.
     pub channels: Vec<Channel>,
     /// The StbConfigs that rules and objects name. No two have the same name.

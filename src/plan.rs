@@ -16,8 +16,10 @@ use crate::lineup::{
 mod flute;
 mod infocast;
 pub mod prediction;
+mod unicast;
 
 use prediction::Prediction;
+pub use unicast::UnicastNeeds;
 
 /// The whole plan.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -26,6 +28,8 @@ pub struct Plan {
     pub channels: Vec<ChannelPlan>,
     /// The announce session.
     pub announce: Option<AnnouncePlan>,
+    /// Where boxes may ask for what they miss.
+    pub unicast: Option<UnicastPlan>,
     /// Sum of all bit rates in kbit/s of IP.
     pub bit_rate_kbps_total: f64,
     /// What is wrong; with any of these nothing goes on air.
@@ -43,6 +47,23 @@ pub struct AnnouncePlan {
     pub bit_rate_kbps: f64,
     /// Objects it describes.
     pub objects: usize,
+}
+
+/// Unicast repair in figures.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct UnicastPlan {
+    /// Where boxes may ask.
+    pub urls: Vec<String>,
+    /// Cycles that a box hears before it may.
+    pub after_cycles: u8,
+    /// Seconds over which boxes spread what they ask.
+    pub window_s: u32,
+    /// What a box asks for on average, in bytes, for the object for which that is most: a
+    /// population with little loss, and one box of a hundred that hears nothing at all.
+    pub bytes_per_box: f64,
+    /// Seconds that the window should have, where the line-up says how many boxes there are and
+    /// what servers can send.
+    pub window_s_wanted: Option<f64>,
 }
 
 /// One channel in figures.
@@ -70,6 +91,8 @@ pub struct ChannelPlan {
     pub repair: Option<RepairPlan>,
     /// How long boxes take for its largest object, by loss; nothing where that is not known.
     pub completion: Vec<Prediction>,
+    /// What boxes ask servers for; none where no server is named.
+    pub unicast: Option<UnicastNeeds>,
     /// Its objects.
     pub objects: Vec<ObjectPlan>,
 }
@@ -182,7 +205,8 @@ pub fn plan(line_up: &LineUp, mut findings: Vec<Finding>) -> Plan {
         line_up.announce.as_ref().map(|it| announce_plan(line_up, &contents, it, &mut findings));
     let announced = announce.as_ref().map_or(0.0, |announce| announce.bit_rate_kbps);
     let bit_rate_kbps_total = channels.iter().map(bit_rate).sum::<f64>() + announced;
-    Plan { channels, announce, bit_rate_kbps_total, ..Plan::of_findings(findings) }
+    let unicast = line_up.unicast.as_ref().map(|it| unicast::plan(it, &channels, &mut findings));
+    Plan { channels, announce, unicast, bit_rate_kbps_total, ..Plan::of_findings(findings) }
 }
 
 fn channel_plan(
@@ -198,7 +222,9 @@ fn channel_plan(
     let companion = companion::plan(line_up, contents, place)?;
     let source_bps = companion.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
     let own = Channel { bit_rate_bps: source_bps, ..channel.clone() };
-    infocast::channel_plan(contents, (place, &own), companion.as_ref(), findings).map(Some)
+    let unicast = line_up.unicast.as_ref();
+    infocast::channel_plan(contents, (place, &own), (companion.as_ref(), unicast), findings)
+        .map(Some)
 }
 
 fn announce_plan(
@@ -276,6 +302,7 @@ impl ChannelPlan {
             cycle_seconds: 0.0,
             repair: None,
             completion: Vec::new(),
+            unicast: None,
             objects: Vec::new(),
         }
     }

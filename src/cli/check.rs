@@ -10,8 +10,10 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::complain;
 use crate::lineup;
-use crate::plan::prediction::Times;
-use crate::plan::{AnnouncePlan, ChannelPlan, Plan, RepairPlan, SymbolsPlan, plan};
+use crate::plan::prediction::{Missing, Times};
+use crate::plan::{
+    AnnouncePlan, ChannelPlan, Plan, RepairPlan, SymbolsPlan, UnicastNeeds, UnicastPlan, plan,
+};
 
 /// An object of fewer slices is there in a moment whatever is lost.
 const SLICES_WORTH_A_PREDICTION: u32 = 20;
@@ -58,9 +60,25 @@ fn text(plan: &Plan) -> String {
             text +=
                 &format!("{objects} objects announced on {group}, {bit_rate_kbps} kbit/s of IP\n");
         }
+        text += &plan.unicast.as_ref().map(unicast_text).unwrap_or_default();
         text += &format!("{count} channels, {sum} kbit/s of IP in all\n");
     }
     text
+}
+
+fn unicast_text(unicast: &UnicastPlan) -> String {
+    let UnicastPlan { urls, after_cycles, window_s, bytes_per_box, window_s_wanted } = unicast;
+    let urls = urls.join(", ");
+    let cycles = if *after_cycles == 1 { "cycle" } else { "cycles" };
+    let mut text = format!(
+        "boxes may ask {urls} after {after_cycles} {cycles}, spread over {window_s} s: {} bytes a box \
+         where one of a hundred hears nothing",
+        bytes_per_box.round()
+    );
+    if let Some(wanted) = window_s_wanted {
+        text += &format!(", which wants {:.0} s", wanted.ceil());
+    }
+    text + "\n"
 }
 
 /// A table whose columns from `first` to `last` are figures.
@@ -105,7 +123,7 @@ fn channel_text(channel: &ChannelPlan) -> String {
     let repair = channel.repair.as_ref().map(|repair| repair_text(channel, repair));
     format!(
         "channel {} on {} ({}, ttl {})\n{} kbit/s of IP, slices of {} bytes, {} datagrams in {:.2} s \
-         a cycle\n{table}\n{}{}\n",
+         a cycle\n{table}\n{}{}{}\n",
         channel.name,
         channel.group,
         channel.carousel,
@@ -116,6 +134,37 @@ fn channel_text(channel: &ChannelPlan) -> String {
         channel.cycle_seconds,
         repair.unwrap_or_default(),
         completion_text(channel),
+        channel.unicast.as_ref().map(|needs| needs_text(channel, needs)).unwrap_or_default(),
+    )
+}
+
+/// What boxes ask servers for, by loss.
+fn needs_text(channel: &ChannelPlan, needs: &UnicastNeeds) -> String {
+    if channel.objects.iter().all(|object| object.slices < SLICES_WORTH_A_PREDICTION) {
+        return String::new();
+    }
+    let UnicastNeeds { object, bytes, costs, .. } = needs;
+    let mut header = vec!["loss", "boxes that ask", "bytes a box"];
+    let repaired = costs.iter().any(|at| at.repaired.is_some());
+    if repaired {
+        header.extend(["with repair: boxes", "bytes a box"]);
+    }
+    let mut table = table(&header, 0..header.len());
+    let cells = |it: &Missing| {
+        [format!("{:.1} %", it.boxes_percent), format!("{:.0}", it.bytes_per_box.round())]
+    };
+    for at in costs {
+        let mut row = vec![format!("{} %", at.loss_percent)];
+        row.extend(cells(&at.legacy));
+        row.extend(at.repaired.iter().flat_map(cells));
+        table.add_row(row);
+    }
+    let all =
+        [["100.0 %".to_owned(), bytes.to_string()], ["100.0 %".to_owned(), bytes.to_string()]];
+    let all = all.into_iter().flatten().take(header.len() - 1);
+    table.add_row(std::iter::once("hears nothing".to_owned()).chain(all));
+    format!(
+        "asked of servers for `{object}`, by part of the datagrams that a box loses:\n{table}\n"
     )
 }
 

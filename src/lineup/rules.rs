@@ -12,6 +12,7 @@ use super::names::did_you_mean;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::stbconfig::StbConfigDraft;
 use super::target::TargetDraft;
+use super::unicast::UnicastDraft;
 use super::{Channel, DEFAULT_TTL, Finding, LineUp, Object, ObjectId, Protocol};
 use crate::pacer::BURST;
 
@@ -32,6 +33,7 @@ pub(super) struct At<T> {
 #[derive(Clone, Debug)]
 pub(super) struct LineUpDraft {
     pub(super) announce: Option<At<AnnounceDraft>>,
+    pub(super) unicast: Option<At<UnicastDraft>>,
     pub(super) channels: Vec<ChannelDraft>,
     pub(super) stbconfigs: Vec<StbConfigDraft>,
     pub(super) targets: Vec<TargetDraft>,
@@ -91,7 +93,7 @@ pub(super) fn check(
     directory: &Path,
     findings: &mut Vec<Finding>,
 ) -> LineUp {
-    let LineUpDraft { announce, channels: drafts, stbconfigs, targets } = draft;
+    let LineUpDraft { announce, unicast, channels: drafts, stbconfigs, targets } = draft;
     let known: Vec<_> = stbconfigs.iter().map(|draft| draft.name.value.as_str()).collect();
     let mut rules =
         Rules { text, directory, findings, objects: HashMap::new(), stbconfigs: &known };
@@ -106,9 +108,11 @@ pub(super) fn check(
     let announced = announce.as_ref().and_then(|draft| rules.announce(draft, first));
     rules.across_groups(&checked, announced.as_ref().zip(announce.as_ref()));
     let stbconfigs = rules.stbconfigs(&stbconfigs, &checked);
+    let unicast = unicast.as_ref();
+    let unicast = unicast.and_then(|draft| rules.unicast(draft, &checked, announce.is_some()));
     let targets = rules.targets(&targets, &known);
     let channels = checked.into_iter().map(|(channel, _)| channel).collect();
-    LineUp { announce: announced, channels, stbconfigs, targets }
+    LineUp { announce: announced, unicast, channels, stbconfigs, targets }
 }
 
 pub(super) struct Rules<'a> {

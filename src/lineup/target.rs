@@ -15,7 +15,7 @@ mod shadow;
 mod written;
 
 pub use serials::Serials;
-pub(super) use written::TargetWritten;
+pub(super) use written::{TargetWritten, Words};
 
 /// More rules than anybody reads; each is compared with all before it.
 const TARGETS_MAX: usize = 1_000;

@@ -61,7 +61,13 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         return None;
     }
     let channels = vendor.root(&root)?;
-    Some(LineUpDraft { announce: None, channels, stbconfigs: Vec::new(), targets: Vec::new() })
+    Some(LineUpDraft {
+        announce: None,
+        unicast: None,
+        channels,
+        stbconfigs: Vec::new(),
+        targets: Vec::new(),
+    })
 }
 
 type Failure = (String, usize);

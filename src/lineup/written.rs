@@ -12,11 +12,13 @@ use super::repair::{AnnounceDraft, RepairDraft};
 use super::rules::{At, ChannelDraft, CrcDraft, LineUpDraft, ObjectDraft, SourceDraft};
 use super::stbconfig::StbConfigWritten;
 use super::target::TargetWritten;
+use super::unicast::UnicastWritten;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     announce: Option<Spanned<AnnounceWritten>>,
+    unicast: Option<Spanned<UnicastWritten>>,
     #[serde(default)]
     channel: Vec<Spanned<ChannelWritten>>,
     #[serde(default)]
@@ -267,6 +269,10 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
     match toml::from_str::<File>(text) {
         Ok(file) => Some(LineUpDraft {
             announce: file.announce.map(announce),
+            unicast: file.unicast.map(|written| {
+                let At { value, offset } = at(written);
+                At { value: value.into_draft(), offset }
+            }),
             channels: file.channel.into_iter().map(draft).collect(),
             stbconfigs: file.stbconfig.into_iter().map(StbConfigWritten::draft).collect(),
             targets: file.target.into_iter().map(TargetWritten::draft).collect(),

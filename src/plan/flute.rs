@@ -3,11 +3,13 @@
 use stbcast_flute::Entry;
 use stbcast_object::Micros;
 
-use super::{ChannelPlan, RepairPlan, object_plan};
+use super::prediction::Companion;
+use super::{ChannelPlan, RepairPlan, UnicastNeeds, object_plan};
 use crate::announced::expected;
 use crate::contents::Contents;
 use crate::flute_channel::{Coding, carousel};
 use crate::lineup::{Channel, LineUp, ObjectId};
+use crate::repair::per_block;
 
 pub(super) fn channel_plan(
     line_up: &LineUp,
@@ -29,6 +31,8 @@ pub(super) fn channel_plan(
     }
     let carousel = carousel(channel, entries, Micros::ZERO)?;
     let cycle = carousel.cycle_span();
+    let largest = codings.iter().max_by_key(|(_, _, coding)| coding.fti.symbols());
+    let companion = largest.and_then(|(.., coding)| coded(channel, coding));
     let objects = codings.iter().map(|(spec, length, coding)| {
         let plan = object_plan(spec, *length, cycle, coding.symbols.as_ref());
         super::ObjectPlan {
@@ -38,12 +42,28 @@ pub(super) fn channel_plan(
             ..plan
         }
     });
+    let objects: Vec<_> = objects.collect();
+    let unicast = line_up.unicast.as_ref().zip(objects.iter().max_by_key(|it| it.slices));
+    let unicast =
+        unicast.and_then(|(unicast, object)| UnicastNeeds::of(unicast, object, companion.as_ref()));
     Ok(ChannelPlan {
+        unicast,
         datagrams: carousel.cycle_datagrams(),
         ip_bytes: carousel.cycle_ip_bytes(),
         cycle_seconds: cycle.as_secs_f64(),
         repair: channel.repair.as_ref().map(RepairPlan::within),
-        objects: objects.collect(),
+        objects,
         ..ChannelPlan::of(channel)
+    })
+}
+
+/// The repair symbols that an object's own channel carries.
+fn coded(channel: &Channel, coding: &Coding) -> Option<Companion> {
+    let (geometry, repair) = (*coding.geometry()?, channel.repair.as_ref()?);
+    Some(Companion {
+        geometry,
+        per_block: per_block(&geometry),
+        ratio: repair.ratio,
+        keep_total: true,
     })
 }

@@ -4,16 +4,16 @@ use stbcast_infocast::{BOX_PATIENCE, ObjectType};
 use stbcast_object::Micros;
 
 use super::prediction::{Companion, Prediction, predict};
-use super::{ChannelPlan, ObjectPlan, RepairPlan, object_plan};
+use super::{ChannelPlan, ObjectPlan, RepairPlan, UnicastNeeds, object_plan};
 use crate::companion::CompanionPlan;
 use crate::contents::Contents;
-use crate::lineup::{Channel, Finding, Object, ObjectId};
+use crate::lineup::{Channel, Finding, Object, ObjectId, Unicast};
 use crate::repair::per_block;
 
 pub(super) fn channel_plan(
     contents: &Contents,
     (place, channel): (usize, &Channel),
-    companion: Option<&CompanionPlan>,
+    (companion, unicast): (Option<&CompanionPlan>, Option<&Unicast>),
     findings: &mut Vec<Finding>,
 ) -> Result<ChannelPlan, String> {
     let carousel = contents.carousel(place, channel)?;
@@ -44,9 +44,15 @@ pub(super) fn channel_plan(
         findings.push(Finding::warning(message));
     }
     let repair = channel.repair.as_ref().zip(companion);
-    let completion = completion(&objects, channel, companion, cycle);
+    let largest = objects.iter().enumerate().max_by_key(|(_, object)| object.slices);
+    let coded = largest.and_then(|(place, _)| coded(place, channel, companion));
+    let completion = largest.map(|(_, object)| completion(object, cycle, coded.as_ref()));
+    let unicast = unicast.zip(largest);
+    let unicast = unicast
+        .and_then(|(unicast, (_, object))| UnicastNeeds::of(unicast, object, coded.as_ref()));
     Ok(ChannelPlan {
-        completion,
+        completion: completion.unwrap_or_default(),
+        unicast,
         datagrams: plan.datagrams,
         ip_bytes: plan.ip_bytes,
         cycle_seconds: cycle.as_secs_f64(),
@@ -66,23 +72,24 @@ fn impatient(channel: &Channel, object: &Object, interval: Micros) -> Finding {
     ))
 }
 
-/// How long boxes take for the largest object of a channel.
-fn completion(
-    objects: &[ObjectPlan],
-    channel: &Channel,
-    plan: Option<&CompanionPlan>,
-    cycle: Micros,
-) -> Vec<Prediction> {
-    let largest = objects.iter().enumerate().max_by_key(|(_, object)| object.slices);
-    let Some((place, object)) = largest else { return Vec::new() };
+/// The repair symbols of an object.
+fn coded(place: usize, channel: &Channel, plan: Option<&CompanionPlan>) -> Option<Companion> {
     let geometry = plan.and_then(|plan| plan.objects.get(place)?.as_ref().ok());
-    let companion = channel.repair.as_ref().zip(geometry).map(|(repair, geometry)| Companion {
+    channel.repair.as_ref().zip(geometry).map(|(repair, geometry)| Companion {
         geometry: *geometry,
         per_block: per_block(geometry) / repair.senders,
         ratio: repair.ratio,
         keep_total: repair.keep_total,
-    });
+    })
+}
+
+/// How long boxes take for the largest object of a channel.
+fn completion(
+    object: &ObjectPlan,
+    cycle: Micros,
+    companion: Option<&Companion>,
+) -> Vec<Prediction> {
     // A companion that takes its part of the rate has made the cycle longer.
     let stretch = companion.filter(|it| it.keep_total).map_or(1.0, |it| 1.0 + it.ratio);
-    predict(object.slices, cycle.as_secs_f64() / stretch, companion.as_ref())
+    predict(object.slices, cycle.as_secs_f64() / stretch, companion)
 }

@@ -14,6 +14,10 @@
 //!   ([`coded_cycles`], close), and with blocks without end as many as are sent on average
 //!   ([`ideal_cycles`], exact).
 
+mod missing;
+
+pub use missing::{FALLBACK_SHARE, Missing, UnicastCost, bytes_per_box, costs, window_seconds};
+
 use serde::Serialize;
 use stbcast_fec::{Geometry, RAPTORQ_OVERHEAD, Scheme};
 

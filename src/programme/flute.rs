@@ -38,11 +38,14 @@ pub(super) fn companion(
             per_cycle: 0,
             crcs: Arc::clone(&symbols.crcs),
         };
+        // Boxes are told by the announce session alone whom they may ask.
+        let mut file = file.clone();
+        file.announced.unicast = None;
         // No source symbol is sent here.
         let object = usize::MAX;
         entries.push(Entry { file: file.clone(), object, repair: Some(store) });
         payloads.push(Payload::Repair(symbols.clone()));
-        described.push(file.clone());
+        described.push(file);
     }
     if entries.is_empty() {
         return Ok(None);

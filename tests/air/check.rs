@@ -233,3 +233,35 @@ fn check_says_the_rates_of_repair_and_announcement_and_what_cannot_be_announced(
     let warning = plan["warnings"][0]["message"].as_str().unwrap();
     assert!(warning.contains("object `boot%2f` cannot be announced"), "{warning}");
 }
+
+#[test]
+fn what_a_push_can_cost_over_unicast_is_said_and_a_window_that_is_too_short() {
+    let mut site = site();
+    site.announce();
+    site.add(
+        "[unicast]\nurl = \"http://192.0.2.10:8080/images/{sha256}\"\nwindow_s = 600\n\
+         boxes = 1_000_000\ncapacity_mbps = 100\n",
+    );
+    let plan = json(&site);
+    let needs = &plan["channels"][1]["unicast"];
+    assert_eq!(
+        (needs["object"].as_str(), needs["bytes"].as_u64()),
+        (Some("boot"), Some(3_000_000))
+    );
+    let at_five = &needs["costs"][2];
+    assert_eq!(at_five["loss_percent"], 5.0);
+    let bytes = at_five["legacy"]["bytes_per_box"].as_f64().unwrap();
+    assert!((bytes - 7_500.0).abs() < 1.0, "{at_five}");
+    // One box of a hundred asks for all: 30,000 bytes a box, at 70 % of 100 Mbit/s.
+    let wanted = plan["unicast"]["window_s_wanted"].as_f64().unwrap();
+    assert!((3_429.0..3_500.0).contains(&wanted), "{wanted}");
+    let (code, stdout, stderr) = check(&site, &[]);
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("the window of unicast repair is too short"), "{stderr}");
+    assert!(stderr.contains(&format!("window_s = {:.0}", wanted.ceil())), "{stderr}");
+    for part in
+        ["asked of servers for `boot`", "hears nothing", "after 2 cycles, spread over 600 s"]
+    {
+        assert!(stdout.contains(part), "{part} is not in\n{stdout}");
+    }
+}

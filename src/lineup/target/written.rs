@@ -29,7 +29,7 @@ pub(in crate::lineup) struct TargetWritten {
 }
 
 /// A word, or a list of them. Where a word has no place of its own, it has that of the key's value.
-struct Words(Vec<(String, Option<usize>)>);
+pub(in crate::lineup) struct Words(pub(in crate::lineup) Vec<(String, Option<usize>)>);
 
 impl<'de> Deserialize<'de> for Words {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
