@@ -17,6 +17,7 @@ mod end_to_end;
 mod flute_crate;
 mod harness;
 mod http;
+mod http_boot;
 mod http_hostile;
 #[cfg(feature = "peers")]
 mod http_peers;
