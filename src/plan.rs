@@ -9,6 +9,7 @@ use crate::announced::expected;
 use crate::companion::{self, CompanionPlan, NoRepair};
 use crate::contents::{Contents, objects};
 use crate::flute_channel::Coding;
+use crate::http::targeting::conditions;
 use crate::lineup::{
     Announce, Channel, Finding, LineUp, Object, Protocol, Repair, Severity, Source,
 };
@@ -30,6 +31,8 @@ pub struct Plan {
     pub announce: Option<AnnouncePlan>,
     /// Where boxes may ask for what they miss.
     pub unicast: Option<UnicastPlan>,
+    /// The rules for boxes that ask over HTTP, in the order they are asked.
+    pub targets: Vec<TargetPlan>,
     /// Sum of all bit rates in kbit/s of IP.
     pub bit_rate_kbps_total: f64,
     /// What is wrong; with any of these nothing goes on air.
@@ -64,6 +67,17 @@ pub struct UnicastPlan {
     /// Seconds that the window should have, where the line-up says how many boxes there are and
     /// what servers can send.
     pub window_s_wanted: Option<f64>,
+}
+
+/// One rule for boxes that ask over HTTP.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct TargetPlan {
+    /// Its name.
+    pub name: String,
+    /// Which boxes it matches, in words.
+    pub boxes: String,
+    /// What they are answered, in words.
+    pub answer: String,
 }
 
 /// One channel in figures.
@@ -206,7 +220,14 @@ pub fn plan(line_up: &LineUp, mut findings: Vec<Finding>) -> Plan {
     let announced = announce.as_ref().map_or(0.0, |announce| announce.bit_rate_kbps);
     let bit_rate_kbps_total = channels.iter().map(bit_rate).sum::<f64>() + announced;
     let unicast = line_up.unicast.as_ref().map(|it| unicast::plan(it, &channels, &mut findings));
-    Plan { channels, announce, unicast, bit_rate_kbps_total, ..Plan::of_findings(findings) }
+    let targets = line_up.targets.iter().map(|target| TargetPlan {
+        name: target.name.clone(),
+        boxes: conditions(target),
+        answer: target.answer.to_string(),
+    });
+    let targets = targets.collect();
+    let of_findings = Plan::of_findings(findings);
+    Plan { channels, announce, unicast, targets, bit_rate_kbps_total, ..of_findings }
 }
 
 fn channel_plan(

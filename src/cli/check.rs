@@ -12,7 +12,8 @@ use super::complain;
 use crate::lineup;
 use crate::plan::prediction::{Missing, Times};
 use crate::plan::{
-    AnnouncePlan, ChannelPlan, Plan, RepairPlan, SymbolsPlan, UnicastNeeds, UnicastPlan, plan,
+    AnnouncePlan, ChannelPlan, Plan, RepairPlan, SymbolsPlan, TargetPlan, UnicastNeeds,
+    UnicastPlan, plan,
 };
 
 /// An object of fewer slices is there in a moment whatever is lost.
@@ -54,6 +55,13 @@ fn json(plan: &Plan) -> String {
 
 fn text(plan: &Plan) -> String {
     let mut text: String = plan.channels.iter().map(channel_text).collect();
+    if !plan.targets.is_empty() {
+        let mut table = table(&["rule", "boxes", "answer over HTTP"], 0..0);
+        for TargetPlan { name, boxes, answer } in &plan.targets {
+            table.add_row([name, boxes, answer]);
+        }
+        text += &format!("{table}\n\n");
+    }
     if plan.is_fit() {
         let (count, sum) = (plan.channels.len(), plan.bit_rate_kbps_total);
         if let Some(AnnouncePlan { group, bit_rate_kbps, objects }) = &plan.announce {

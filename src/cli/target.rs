@@ -115,9 +115,8 @@ fn text(query: &BootQuery, verdicts: &[Verdict<'_>], rule: Option<&Target>) -> S
         let word = if *matches { "yes" } else { "no" };
         text += &format!("  {word:<3}  {:<1$}  {why}\n", rule.name, width.unwrap_or(0));
     }
-    text += &match rule.map(|rule| &rule.answer) {
-        Some(TargetAnswer::StbConfig(name)) => format!("answer: stbconfig {name}\n"),
-        Some(TargetAnswer::Redirect { to, status }) => format!("answer: {status} to {to}\n"),
+    text += &match rule {
+        Some(rule) => format!("answer: {}\n", rule.answer),
         None if verdicts.is_empty() => {
             "answer: 404, because the line-up has no [[target]]\n".to_owned()
         }

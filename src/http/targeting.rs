@@ -194,6 +194,19 @@ fn words<'a>(rule: &'a Target, query: &'a BootQuery) -> [Words<'a>; 5] {
     ]
 }
 
+/// Which boxes a rule matches, in words.
+pub fn conditions(rule: &Target) -> String {
+    let nobody = BootQuery::default();
+    let word = |(what, _, wanted): Words<'_>| Some(format!("{what} {}", any_of(wanted?)));
+    let mut told: Vec<String> = words(rule, &nobody).into_iter().filter_map(word).collect();
+    told.extend(rule.macs.as_ref().map(|macs| format!("mac from {}", any_of(macs))));
+    told.extend(rule.serials.as_ref().map(|serials| format!("{} serials", serials.len())));
+    if let Some(Ring { permille, salt }) = &rule.ring {
+        told.push(format!("{permille} permille with salt `{salt}`"));
+    }
+    if told.is_empty() { "all".to_owned() } else { told.join(", ") }
+}
+
 /// The conditions of a rule that matches.
 fn met(rule: &Target, asked: &Asked<'_>) -> String {
     let query = asked.query;

@@ -82,6 +82,15 @@ pub enum TargetAnswer {
     },
 }
 
+impl fmt::Display for TargetAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StbConfig(name) => write!(f, "stbconfig {name}"),
+            Self::Redirect { to, status } => write!(f, "{status} to {to}"),
+        }
+    }
+}
+
 /// The same part of all boxes whenever it is asked for, chosen by their serial numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ring {

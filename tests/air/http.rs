@@ -446,6 +446,10 @@ fn target_tells_the_rule_and_why_none_before_it() {
         "product=vip&serial=19\n  no   testers  serial `19` is not one of the 2 listed\n  \
          yes  vip      product is `vip`\nanswer: 302 to http://192.0.2.1/v\n"
     );
+    let checked = run(headend().arg("check").arg(site.path("lineup.toml")));
+    let plan = String::from_utf8(checked.stdout).unwrap();
+    assert!(plan.contains(" testers   2 serials       303 to http://192.0.2.1/t"), "{plan}");
+    assert!(plan.contains(" vip       product `vip`   302 to http://192.0.2.1/v"), "{plan}");
     let log = r#"192.0.2.7 - - [06/Nov/2026:08:49:37 +0000] "GET /vip?serial=17 HTTP/1.1" 200 512"#;
     let (code, stdout, _) = target(&site, &["--json", "--url", log]);
     let told: serde_json::Value = serde_json::from_str(&stdout).unwrap();
