@@ -32,3 +32,4 @@ mod second_box;
 mod serve;
 mod stbconfig;
 mod transmit;
+mod unicast_repair;
