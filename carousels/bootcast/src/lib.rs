@@ -1,4 +1,10 @@
-//! The bootcast information: a few lines of text that tell a box where its images are.
+//! Boot metadata: what tells a box where its images are, and what a box tells of itself.
+//!
+//! - [`BootcastInfo`], the few lines of text of a metadata channel;
+//! - [`StbConfig`], the XML document that web servers answer with, and its URLs ([`SourceUrl`]);
+//! - [`BootQuery`], the parameters that boxes send to a web server.
+//!
+//! A bootcast information:
 //!
 //! ```text
 //! bc_kernel_addr 239.255.2.11:22222

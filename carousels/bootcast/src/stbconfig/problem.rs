@@ -258,9 +258,14 @@ impl Problem {
 
 /// The beginning of a text from the network, fit for a terminal.
 pub(super) fn shown(text: &str) -> String {
+    beginning(text, SHOWN_MAX)
+}
+
+/// At most `characters` of a text, without those that would steer a terminal.
+pub(super) fn beginning(text: &str, characters: usize) -> String {
     let fit = |c: char| if c.is_control() { '?' } else { c };
-    let mut shown: String = text.chars().take(SHOWN_MAX).map(fit).collect();
-    if text.chars().nth(SHOWN_MAX).is_some() {
+    let mut shown: String = text.chars().take(characters).map(fit).collect();
+    if text.chars().nth(characters).is_some() {
         shown.push('\u{2026}');
     }
     shown

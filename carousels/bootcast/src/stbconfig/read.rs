@@ -1,12 +1,14 @@
 //! XML to values, for boxes and for operators. The crate `roxmltree` is named here and in `walk`
 //! alone.
 
+use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use roxmltree::{Document, ParsingOptions};
 use stbcast_object::xml::{self, Place};
 
+use super::problem::beginning;
 use super::{DOCUMENT_BYTES_MAX, Generation, Problem, Severity, StbConfig, StbConfigError};
 
 mod walk;
@@ -24,6 +26,9 @@ const XML: xml::Limits = xml::Limits {
 
 /// Nodes of the parsed tree: elements, texts and comments.
 const NODES_MAX: u32 = 2_048;
+
+/// Longest message of the parser, which may quote the document.
+const MESSAGE_CHARACTERS_MAX: usize = 200;
 
 /// What looking at a document gave.
 #[derive(Clone, Debug)]
@@ -104,9 +109,8 @@ fn read(
     let document = Document::parse_with_options(text, options).map_err(|error| {
         let at = error.pos();
         let (line, column) = (at.row as usize, at.col as usize);
-        let message = error.to_string();
-        let message = message.replace(&alloc::format!(" at {at}"), "");
-        let message = message.chars().take(200).collect();
+        let message = error.to_string().replace(&format!(" at {at}"), "");
+        let message = beginning(&message, MESSAGE_CHARACTERS_MAX);
         let place = Place { line, column };
         StbConfigError { place, problem: Problem::NotXml { message } }
     })?;

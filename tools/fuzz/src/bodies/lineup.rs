@@ -23,6 +23,11 @@ pub fn lineup(data: &[u8]) {
     assert!(!line_up.channels.is_empty());
     assert_distinct(line_up.channels.iter().map(|channel| &channel.name));
     line_up.channels.iter().for_each(|channel| assert_channel(&line_up, channel));
+    assert_distinct(line_up.stbconfigs.iter().map(|stbconfig| &stbconfig.name));
+    let parts = line_up.stbconfigs.iter().flat_map(|stbconfig| stbconfig.parts());
+    for (_, object) in parts.flatten().map(|id| line_up.object(id).expect("an object")) {
+        assert!(matches!(object.source, Source::File(_)), "an image is a file");
+    }
 }
 
 fn assert_channel(line_up: &LineUp, channel: &Channel) {
@@ -43,8 +48,12 @@ fn assert_channel(line_up: &LineUp, channel: &Channel) {
         assert!(object.version.as_ref().is_none_or(fine));
         assert!(object.name.as_bytes().iter().all(u8::is_ascii_graphic));
         assert!(object.source.named().all(|id| line_up.object(id).is_some()));
-        if let Source::File(path) = &object.source {
-            assert!(path.is_absolute(), "a relative path is one below the line-up's directory");
+        match &object.source {
+            Source::File(path) => {
+                assert!(path.is_absolute(), "a relative path is one below the line-up's directory");
+            }
+            Source::StbConfig(name) => assert!(line_up.stbconfig(name).is_some()),
+            Source::Time | Source::Bootcast { .. } => {}
         }
     }
 }

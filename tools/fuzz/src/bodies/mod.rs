@@ -24,7 +24,7 @@ mod lineup;
 mod object;
 mod receiver;
 
-pub use self::bootcast::bootcast_info;
+pub use self::bootcast::{boot_query, bootcast_info, source_url, stbconfig};
 pub use self::described::described_ops;
 pub use self::fec::fec_geometry;
 pub use self::flute::{flute_fdt, flute_session};

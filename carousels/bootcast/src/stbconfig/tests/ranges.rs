@@ -266,6 +266,7 @@ fn some_config() -> impl Strategy<Value = StbConfig> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn what_is_written_is_read_and_nothing_is_wrong_with_it(config in some_config()) {
         let written = config.write(Generation::New).unwrap();
