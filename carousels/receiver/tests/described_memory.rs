@@ -13,12 +13,13 @@ use std::num::NonZeroU16;
 
 use stbcast_fec::{Choice, Geometry, RS16_TABLES_BYTES, Scheme};
 use stbcast_flute::Symbol;
-use stbcast_flute::fdt::Companion;
+use stbcast_flute::fdt::{Alternates, Companion, Unicast};
 use stbcast_infocast::{Name, ObjectType, Precoding, Verdict};
 use stbcast_object::{Group, Micros};
 use stbcast_receiver::{
-    Announcement, Arrival, Fetch, FetchOptions, Input, Output, Recovered, RecoveryOutcome,
-    Revision, Slice, SymbolArrival, Target, Trailer, limits,
+    Announcement, Answer, Arrival, Fetch, FetchOptions, Hosts, Input, Output, Recovered,
+    RecoveryOutcome, Request, Revision, Slice, SymbolArrival, Target, Trailer, UnicastOptions,
+    limits,
 };
 
 const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
@@ -28,7 +29,7 @@ fn group(last: u8) -> Group {
     Group::new([239, 255, 2, last].into(), 22222).unwrap()
 }
 
-fn announcement(geometry: Geometry) -> Input<'static, ()> {
+fn announcement(geometry: Geometry, unicast: Option<Unicast>) -> Input<'static, ()> {
     let announcement = Box::new(Announcement {
         toi: 7,
         length: Some(geometry.length()),
@@ -38,7 +39,7 @@ fn announcement(geometry: Geometry) -> Input<'static, ()> {
         geometry: Some(geometry),
         companion: Some(Companion { group: group(12), tsi: 1 }),
         kind: None,
-        unicast: None,
+        unicast,
     });
     Input::Announced { group: group(3), bytes: 900, announcement }
 }
@@ -83,9 +84,31 @@ fn repair(geometry: &Geometry, counter: u64) -> Input<'static, ()> {
 }
 
 /// Hands an input in and answers what it leads to; the bytes the decoder may use, once it is asked
-/// to work, and whether the object is whole.
+/// to work, and whether the object is whole. A server gives all it is asked for, in pieces.
 fn step(fetch: &mut Fetch<()>, input: Input<'_, ()>, decoder_bytes: &mut usize) -> bool {
-    let mut next = fetch.handle(Micros::ZERO, input).next();
+    let (mut whole, mut asked) = handle(fetch, input, decoder_bytes);
+    while let Some(Request { id, from, to, length_max: length, .. }) = asked.take() {
+        let (mut offset, to) = (from, to.unwrap());
+        while offset < to && !whole {
+            let length = (to - offset).min(64 << 10) as usize;
+            let bytes = Input::Bytes { id, offset, length, payload: () };
+            whole |= handle(fetch, bytes, decoder_bytes).0;
+            offset += length as u64;
+        }
+        if !whole {
+            let answer = Answer::Done { length, sha256: None };
+            (whole, asked) = handle(fetch, Input::Answered { id, answer }, decoder_bytes);
+        }
+    }
+    whole
+}
+
+fn handle(
+    fetch: &mut Fetch<()>,
+    input: Input<'_, ()>,
+    decoder_bytes: &mut usize,
+) -> (bool, Option<Request>) {
+    let (mut next, mut asked) = (fetch.handle(Micros::ZERO, input).next(), None);
     while let Some(output) = next {
         let answer = match output {
             Output::Write { .. } => Input::Written { ok: true },
@@ -94,15 +117,55 @@ fn step(fetch: &mut Fetch<()>, input: Input<'_, ()>, decoder_bytes: &mut usize) 
                 let outcome = RecoveryOutcome::Done;
                 Input::Recovered(Recovered { id: recovery.id, outcome })
             }
-            Output::Sync { .. } => return true,
-            _ => {
+            Output::Sync { .. } => return (true, None),
+            other => {
+                if let Output::Request(request) = other {
+                    asked = Some(request);
+                }
                 next = fetch.outputs().next();
                 continue;
             }
         };
         next = fetch.handle(Micros::ZERO, answer).next();
     }
-    false
+    (false, asked)
+}
+
+#[test]
+fn an_object_of_a_gibibyte_of_which_servers_give_a_part_stays_within_the_default_memory() {
+    for choice in [Choice::Auto, Choice::Rs8] {
+        let geometry = Geometry::plan(choice, 1 << 30, SLICE, 1_428).unwrap();
+        let (mut decoder_bytes, mut whole, mut requests) = (0, false, 0);
+        let used = allocation_counter::measure(|| {
+            let unicast = UnicastOptions::new("1".to_owned(), Hosts::Any);
+            let unicast = Some(unicast);
+            let announce = Some(group(3));
+            let options = FetchOptions { announce, unicast, ..FetchOptions::default() };
+            let target = Target::infocast(group(11), Name::new("image").unwrap());
+            let mut fetch = Fetch::new(target, options);
+            let alternates = Alternates::new("http://192.0.2.10/x").unwrap();
+            let unicast = Unicast::new(alternates, 1.try_into().unwrap(), 0).unwrap();
+            step(&mut fetch, Input::Wake, &mut decoder_bytes);
+            step(&mut fetch, announcement(geometry, Some(unicast)), &mut decoder_bytes);
+            // A tenth is lost, and repair symbols make up for a half of that.
+            for index in 0..=geometry.symbols() {
+                if index % 20 == 0 {
+                    let counter = u64::from(index / 20);
+                    whole |= step(&mut fetch, repair(&geometry, counter), &mut decoder_bytes);
+                }
+                if index % 10 != 3 {
+                    let index = index % geometry.symbols();
+                    whole |= step(&mut fetch, slice(&geometry, index), &mut decoder_bytes);
+                }
+            }
+            requests = fetch.stats().requests;
+        });
+        assert!(whole && requests > 1_000, "{choice}: {requests} requests");
+        let tables = if geometry.scheme() == Scheme::Rs16 { RS16_TABLES_BYTES } else { 0 };
+        let all = used.bytes_max as usize + tables + decoder_bytes + limits::RECEIVE_MEMORY_BYTES;
+        assert!(decoder_bytes >= 4 << 20, "{choice}: {decoder_bytes}");
+        assert!(all <= limits::MEMORY_BYTES, "{choice}: {all}, of that {}", used.bytes_max);
+    }
 }
 
 #[test]
@@ -116,7 +179,7 @@ fn an_object_of_a_gibibyte_stays_within_the_default_memory() {
             let target = Target::infocast(group(11), Name::new("image").unwrap());
             let mut fetch = Fetch::new(target, options);
             step(&mut fetch, Input::Wake, &mut decoder_bytes);
-            step(&mut fetch, announcement(geometry), &mut decoder_bytes);
+            step(&mut fetch, announcement(geometry, None), &mut decoder_bytes);
             let (mut coins, mut counter) = (1u64, 1_000_000);
             for index in 0..3 * geometry.symbols() {
                 coins = coins.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);

@@ -58,8 +58,8 @@ pub struct Asked {
     pub request: Request,
     /// Symbols that were lacking.
     pub lacking: u32,
-    /// Bytes of it that were there already.
-    pub there: u64,
+    /// Symbols of it that were there already, every byte of them.
+    pub there: usize,
 }
 
 impl Asked {
@@ -236,9 +236,11 @@ impl<S: Fetching> Stb<S> {
         assert!(done.is_ok() || storage.lost_write.is_some(), "the storage failed");
         for request in asked {
             let Progress { held, total, .. } = self.fetch.progress();
+            let symbol_bytes = request.length_max.div_ceil(total.into()) as usize;
             let bytes = request.from as usize..request.to.unwrap() as usize;
-            let there = self.storage.there.get(bytes.start..).unwrap_or_default().iter();
-            let there = there.take(bytes.len()).filter(|there| **there).count() as u64;
+            let there = self.storage.there.get(bytes.start..).unwrap_or_default();
+            let symbols = there[..bytes.len().min(there.len())].chunks(symbol_bytes);
+            let there = symbols.filter(|symbol| symbol.iter().all(|there| *there)).count();
             self.asked.push(Asked { at: self.now, request, lacking: total - held, there });
         }
     }

@@ -141,3 +141,72 @@ proptest! {
         }
     }
 }
+
+/// Lets a server give what is asked for, until nothing is; the symbols asked for.
+fn give_all(assembly: &mut Assembly, bytes_max: u64) -> Vec<u32> {
+    let (layout, mut asked) = (assembly.layout, Vec::new());
+    while let Some(bytes) = assembly.next_wanted(bytes_max) {
+        let symbols = layout.symbols_with(&bytes);
+        assert_eq!(layout.bytes_of(&symbols), bytes, "whole symbols");
+        let mut needed = alloc::vec![0; layout.blocks() as usize];
+        for symbol in symbols.clone() {
+            assert!(!assembly.held.get(symbol), "{symbol} is held");
+            let block = layout.place(symbol).unwrap().block;
+            needed[block as usize] += 1;
+            assert!(needed[block as usize] <= assembly.blocks.needs(&layout, block));
+        }
+        assert!(assembly.wants_bytes(&bytes));
+        assembly.take_bytes(&bytes, bytes.start);
+        asked.extend(symbols);
+    }
+    asked
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn what_is_asked_for_is_just_what_is_needed_and_can_be_taken_back(
+        length in 1u64..4_000,
+        (symbol_bytes, parts, k0) in (1u16..40, 1u16..=8, 1u32..200),
+        scheme in prop_oneof![Just(Scheme::Rs8), Just(Scheme::Rs16)],
+        slices in proptest::collection::vec(any::<u32>(), 0..150),
+        repair in proptest::collection::vec((any::<u32>(), any::<u32>()), 0..40),
+        bytes_max in 1u64..4_000,
+    ) {
+        let Ok(geometry) = Geometry::new(scheme, length, symbol_bytes, k0) else { return Ok(()) };
+        let layout = layout(geometry, parts);
+        let mut assembly = Assembly::new(layout, 1_000, 0);
+        for (one, other) in repair {
+            let block = one % layout.blocks();
+            assembly.repair(block, other % geometry.repair_symbols(block).max(1));
+        }
+        for slice in slices {
+            assembly.slice(slice % layout.slices());
+        }
+        let (lacking, before) = (assembly.lacking(), assembly.rank());
+        let mut asked = give_all(&mut assembly, bytes_max);
+        prop_assert_eq!(asked.len() as u32, lacking, "no more and no less");
+        asked.sort_unstable();
+        asked.dedup();
+        prop_assert_eq!(asked.len() as u32, lacking, "nothing twice");
+        prop_assert!(assembly.has_enough());
+        prop_assert_eq!(assembly.has_fetched(), lacking > 0);
+        let all = 0..layout.length();
+        prop_assert_eq!(assembly.take_back(&all), lacking);
+        prop_assert_eq!((assembly.rank(), assembly.has_fetched()), (before, false));
+        prop_assert_eq!(give_all(&mut assembly, bytes_max).len() as u32, lacking, "asked for again");
+        // Now with everything recovered.
+        while let Some(recovery) = assembly.next_recovery(1) {
+            assembly.recovered(Recovered { id: 1, outcome: RecoveryOutcome::Done });
+            prop_assert!(recovery.repair.len() >= recovery.missing.len());
+        }
+        prop_assert!(assembly.is_whole());
+        // What was recovered with what came from servers goes, too, and its repair symbols are gone.
+        let taken = assembly.take_back(&all);
+        prop_assert!(taken >= lacking);
+        prop_assert_eq!(assembly.is_whole(), lacking == 0);
+        prop_assert_eq!(give_all(&mut assembly, bytes_max).len() as u32, taken);
+        prop_assert!(assembly.is_whole());
+    }
+}
