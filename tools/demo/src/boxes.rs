@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicBool;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
+use stbcast_bootcast::HttpUrl;
 use stbcast_infocast::Name;
-use stbcast_receiver::Event;
 use stbcast_receiver::io::{
     BootRequest, BootSummary, BootedFrom, Interface, Moment, Observer, PartWord, boot,
 };
+use stbcast_receiver::{Event, HttpBoot, Orders};
 
 use crate::site::{BoxPlan, Line, Site};
 
@@ -20,6 +21,7 @@ pub(crate) struct Outcome {
     pub(crate) name: &'static str,
     pub(crate) model: &'static str,
     pub(crate) line: Line,
+    pub(crate) asks: bool,
     pub(crate) version: String,
     pub(crate) bytes: u64,
     /// Whether the file in the store is byte for byte the one that was sent.
@@ -44,6 +46,11 @@ pub(crate) fn run(site: &Site, stop: &Arc<AtomicBool>) -> Result<Vec<Outcome>, B
             request.interface = Some(interface.clone());
             request.options.source = Some(plan.line.source().into());
             request.options.announce = (plan.line == Line::Repaired).then_some(site.announce);
+            if plan.asks {
+                let url = HttpUrl::parse(&format!("http://{}", site.http))?;
+                request.options.http = Some(HttpBoot::new(url));
+                request.options.orders = Orders::all(&"3,6,3".parse()?);
+            }
             request.stop = Arc::clone(stop);
             let watch = Watch::new(&bars, plan);
             threads.push(scope.spawn(move || one(plan, &request, watch)));
@@ -63,6 +70,7 @@ fn one(plan: &BoxPlan, request: &BootRequest, mut watch: Watch) -> Outcome {
         name: plan.name,
         model: plan.model,
         line: plan.line,
+        asks: plan.asks,
         version: String::new(),
         bytes: 0,
         is_equal: false,
@@ -85,6 +93,7 @@ fn outcome(plan: &BoxPlan, summary: &BootSummary) -> Result<Outcome, Box<dyn Err
         name: plan.name,
         model: plan.model,
         line: plan.line,
+        asks: plan.asks,
         version: booted.version.clone().unwrap_or_default(),
         bytes: booted.bytes.unwrap_or(0),
         is_equal: booted.from == BootedFrom::Network && digest(file)? == digest(&plan.image)?,
@@ -120,7 +129,7 @@ impl Watch {
 impl Observer for Watch {
     fn event(&mut self, _: &Moment, event: &Event) {
         let step = match event {
-            Event::Control { usable: true, .. } => "control object read".to_owned(),
+            Event::Control { usable: true, .. } => "metadata read".to_owned(),
             Event::Part { part, .. } => format!("{} coming", part.word()),
             Event::AttemptFailed { attempt } => format!("attempt {attempt} was silent"),
             Event::BootDone(_) => "booting".to_owned(),

@@ -1,5 +1,5 @@
-//! `cargo demo`: one headend, five boxes of two models that start at different moments, two of them
-//! on a bad line, real multicast on 127.0.0.1 with TTL 0, live progress, and a table of what each box
+//! `cargo demo`: one headend, six boxes of two models that start at different moments, two of them on
+//! a bad line, one that asks over HTTP, real multicast on 127.0.0.1 with TTL 0, live progress, and a table of what each box
 //! has now.
 
 use std::error::Error;
@@ -14,7 +14,7 @@ mod loss;
 mod site;
 mod table;
 
-/// Streams images to five boxes on this machine and compares what they stored.
+/// Streams images to six boxes on this machine and compares what they stored.
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo")]
 struct Arguments {

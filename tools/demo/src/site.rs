@@ -1,10 +1,11 @@
 //! What the demo sends: a directory with images and the line-up that names them.
 
 use std::error::Error;
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use stbcast::http::HttpOptions;
 use stbcast::serve::ServeOptions;
 use stbcast_object::Group;
 
@@ -48,6 +49,8 @@ pub(crate) struct BoxPlan {
     pub(crate) model: &'static str,
     /// How it hears the headend.
     pub(crate) line: Line,
+    /// Whether it asks for its metadata over HTTP, instead of joining the metadata channel.
+    pub(crate) asks: bool,
     /// When it starts.
     pub(crate) after: Duration,
     /// The image it should have in the end.
@@ -61,6 +64,8 @@ pub(crate) struct Site {
     pub(crate) metadata: Group,
     /// The announce session.
     pub(crate) announce: Group,
+    /// Where boxes are answered over HTTP.
+    pub(crate) http: SocketAddr,
     /// What boxes on a bad line hear.
     pub(crate) far_groups: Vec<SocketAddrV4>,
     /// The boxes.
@@ -101,6 +106,7 @@ impl Site {
             name,
             model: if *image == first { "arris-vip1113" } else { "arris-vip4302" },
             line,
+            asks: false,
             after: pause(after),
             image: image.clone(),
         };
@@ -110,8 +116,11 @@ impl Site {
             plan("box 3", Line::Good, 2_700, &second),
             plan("box 4", Line::Bad, 500, &first),
             plan("box 5", Line::Repaired, 500, &first),
+            BoxPlan { asks: true, ..plan("box 6", Line::Good, 1_000, &second) },
         ];
-        Ok(Self { directory, metadata, announce, far_groups, boxes, bit_rate_kbps })
+        // Nobody listens there before the headend does.
+        let http = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        Ok(Self { directory, metadata, announce, http, far_groups, boxes, bit_rate_kbps })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -128,7 +137,12 @@ impl Site {
             spool_cap_bytes: 4 << 30,
             metrics: None,
             transmit: None,
-            http: None,
+            http: Some(HttpOptions {
+                address: self.http,
+                downloads: 4,
+                connections: 64,
+                log: Some(self.path("http.log")),
+            }),
         }
     }
 
@@ -136,9 +150,9 @@ impl Site {
         format!(
             "A headend streams two boot images at {} kbit/s each, repair symbols for one of them and the \
              splash, and the control\nobjects of two models. Five boxes join the metadata channel {} \
-             and find the rest from there.\nTwo of them lose {LOSS_PERCENT} % of all datagrams; one of \
-             these knows repair symbols.\n",
-            self.bit_rate_kbps, self.metadata
+             and find the rest from there;\na sixth asks http://{} for its StbConfig. Two lose \
+             {LOSS_PERCENT} % of all datagrams; one of these knows repair symbols.\n",
+            self.bit_rate_kbps, self.metadata, self.http
         )
     }
 }
@@ -151,6 +165,18 @@ const BOOT_4302: u8 = 12;
 const SPLASH: u8 = 13;
 const REPAIR_1113: u8 = 14;
 const REPAIR_SPLASH: u8 = 15;
+
+/// What every box that asks is answered.
+const STBCONFIG: &str = r#"
+[[stbconfig]]
+name = "vip4302"
+image = "boot-4302"
+splash = "splash"
+
+[[target]]
+name = "every box"
+stbconfig = "vip4302"
+"#;
 
 fn line_up(first: &Path, port: u16, kbps: u32) -> String {
     let channel = |name: &str, last: u8, kbps: u32, objects: &str| {
@@ -181,6 +207,7 @@ fn line_up(first: &Path, port: u16, kbps: u32) -> String {
         + &channel("boot-1113", BOOT_1113, kbps, &(repair(REPAIR_1113) + &boot_1113))
         + &channel("boot-4302", BOOT_4302, kbps, &boot_4302)
         + &channel("splash", SPLASH, 20_000, &(repair(REPAIR_SPLASH) + &splash))
+        + STBCONFIG
 }
 
 /// Bytes that no compression and no repetition could stand in for.

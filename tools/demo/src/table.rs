@@ -8,8 +8,17 @@ use crate::boxes::Outcome;
 pub(crate) fn render(outcomes: &[Outcome]) -> String {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY);
-    let header = ["box", "model", "line", "version", "bytes", "sha-256 equal", "seconds", "cycles"];
-    table.set_header(header);
+    table.set_header([
+        "box",
+        "model",
+        "metadata",
+        "line",
+        "version",
+        "bytes",
+        "sha-256 equal",
+        "seconds",
+        "cycles",
+    ]);
     for outcome in outcomes {
         let equal = match &outcome.error {
             None if outcome.is_equal => "yes".to_owned(),
@@ -19,6 +28,7 @@ pub(crate) fn render(outcomes: &[Outcome]) -> String {
         table.add_row([
             outcome.name.to_owned(),
             outcome.model.to_owned(),
+            if outcome.asks { "HTTP" } else { "channel" }.to_owned(),
             outcome.line.words(),
             outcome.version.clone(),
             outcome.bytes.to_string(),
@@ -27,7 +37,7 @@ pub(crate) fn render(outcomes: &[Outcome]) -> String {
             format!("{:.2}", outcome.cycles),
         ]);
     }
-    for column in [4, 6, 7] {
+    for column in [5, 7, 8] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
