@@ -37,7 +37,10 @@ targets!(
     census_ops,
     fetch_ops,
     described_ops,
-    boot_ops
+    boot_ops,
+    tftp_packet,
+    tftp_transfer,
+    download_ops
 );
 
 fn fuzz_dir(part: &str) -> PathBuf {

@@ -49,6 +49,7 @@ struct Fragile {
     memory: MemoryStorage,
     operations: usize,
     broken: Option<usize>,
+    synced: bool,
 }
 
 impl Fragile {
@@ -62,9 +63,11 @@ impl Storage for Fragile {
     type Error = &'static str;
 
     fn begin(&mut self, role: Role, version: Option<&str>) -> Result<(), &'static str> {
+        self.synced = false;
         self.memory.begin(role, version).map_err(|_| "outside")
     }
     fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), &'static str> {
+        assert!(!self.synced, "written to what was durable already");
         self.next()?;
         self.memory.write(area, offset, bytes).map_err(|_| "outside")
     }
@@ -80,6 +83,7 @@ impl Storage for Fragile {
     }
     fn sync(&mut self, length: u64) -> Result<(), &'static str> {
         self.next()?;
+        self.synced = true;
         self.memory.sync(length).map_err(|_| "outside")
     }
     fn commit(&mut self) -> Result<(), &'static str> {
@@ -411,6 +415,11 @@ fn an_object_of_another_digest_is_fetched_again_and_never_committed() {
     assert_eq!(stb.committed(), None);
     assert_eq!(stb.events.last(), Some(&Event::DigestFailed { failures: 1 }));
     assert_eq!(stb.serve(&good, usize::MAX, done(&good)).unwrap().from, 0);
+    stb.assert_whole(&good);
+
+    let mut stb = Stb::new(http(), options.clone());
+    stb.serve(&[], 0, done(&[]));
+    stb.serve(&good, usize::MAX, done(&good));
     stb.assert_whole(&good);
 
     let mut stb = Stb::new(http(), options);

@@ -226,7 +226,9 @@ impl<P> Download<P> {
         };
         // TFTP has no way to ask for the rest.
         let go_on = go_on && matches!(self.server, Server::Http(_));
-        if self.held > 0 && !go_on {
+        // What was made durable already is not written to any more, even if that is nothing.
+        let is_durable = matches!(self.state, State::Checking { .. });
+        if !go_on && (self.held > 0 || is_durable) {
             self.begin();
         }
         if let Some(answer) = why {

@@ -447,7 +447,7 @@ impl<S: Session<Range<usize>>> Rig<S> {
 
 /// Storage in memory that fails when told to. It sees that nothing lies outside the areas and the
 /// limits, that nothing is read that was not written, and that only what is durable is committed.
-struct Watched {
+pub(super) struct Watched {
     memory: MemoryStorage,
     length_max: u64,
     /// After so many operations, so many fail.
@@ -462,10 +462,10 @@ struct Watched {
 }
 
 /// An operation failed as it was told to.
-struct Fault;
+pub(super) struct Fault;
 
 impl Watched {
-    fn new(length_max: u64) -> Self {
+    pub(super) fn new(length_max: u64) -> Self {
         Self {
             memory: MemoryStorage::default(),
             length_max,
@@ -479,7 +479,12 @@ impl Watched {
         }
     }
 
-    fn fail_later(&mut self, after: u8, times: u8) {
+    /// What was committed last under a role.
+    pub(super) fn committed(&self, role: Role) -> Option<&[u8]> {
+        self.memory.committed(role).map(|committed| committed.bytes.as_slice())
+    }
+
+    pub(super) fn fail_later(&mut self, after: u8, times: u8) {
         self.fault = (after % 64, times % 8);
     }
 
