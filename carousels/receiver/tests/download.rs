@@ -15,7 +15,7 @@ use std::ops::Range;
 use proptest::prelude::*;
 use servers::object;
 use sha2::{Digest, Sha256};
-use stbcast_bootcast::SourceUrl;
+use stbcast_bootcast::{HttpUrl, SourceUrl};
 use stbcast_object::Micros;
 use stbcast_receiver::{
     Answer, Area, Event, Fetch, FetchError, FetchOptions, Input, MemoryStorage, Output, Progress,
@@ -192,7 +192,15 @@ impl Stb {
     /// Pauses in front of each request behind the first, in seconds.
     fn pauses(&self) -> Vec<u64> {
         let pause = |event: &Event| match event {
-            Event::AskedAgain { after, .. } => Some(after.0 / 1_000_000),
+            Event::AskedAgain { answer: Answer::Busy { .. }, after, .. } => {
+                Some(after.0 / 1_000_000)
+            }
+            // Less the box's own part, which is below as much again.
+            Event::AskedAgain { after, .. } => Some(match after.0 / 1_000_000 {
+                0 => 0,
+                seconds @ ..30 => 1 << seconds.ilog2(),
+                _ => 30,
+            }),
             _ => None,
         };
         self.events.iter().filter_map(pause).collect()
@@ -577,4 +585,25 @@ proptest! {
             None => prop_assert!(stb.error().is_some()),
         }
     }
+}
+
+#[test]
+fn boxes_that_were_cut_off_together_come_back_apart() {
+    let pause = |serial: u32| {
+        let url = format!("http://192.0.2.1/boot.img?serial={serial}");
+        let server = Server::Http(HttpUrl::parse(&url).unwrap());
+        let mut stb = Stb::new(Target::Unicast(server), FetchOptions::default());
+        stb.serve(&[], 0, Answer::Failed(UnicastError::Unreachable));
+        stb.events
+            .iter()
+            .find_map(|event| match event {
+                Event::AskedAgain { after, .. } => Some(*after),
+                _ => None,
+            })
+            .expect("it asks again")
+    };
+    let mut pauses: Vec<_> = (0..100).map(pause).collect();
+    pauses.sort_unstable();
+    assert!(pauses[0] < Micros::from_millis(1_100) && pauses[99] > Micros::from_millis(1_900));
+    assert!(pauses[50] > Micros::from_millis(1_300) && pauses[50] < Micros::from_millis(1_700));
 }

@@ -112,7 +112,8 @@ fn an_object_that_is_cut_goes_on_and_its_digest_is_proven() {
     assert_eq!((&told["bytes"], &told["http_bytes"]), (&500_000.into(), &500_000.into()));
     assert_eq!((&told["requests"], &told["attempts"]), (&2.into(), &2.into()));
     assert_eq!(told["tftp_bytes"], 0);
-    assert!(stderr(&done).contains("asked again in 1.000 s, from byte 199"), "{}", stderr(&done));
+    let told = stderr(&done);
+    assert!(told.contains("asked again in 1.") && told.contains(" s, from byte 199"), "{told}");
     let asked = server.asked();
     let first = asked[1].range().unwrap().0;
     assert!((199_000..200_000).contains(&first), "{first}");

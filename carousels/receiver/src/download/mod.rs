@@ -13,8 +13,10 @@
 mod patience;
 
 use alloc::collections::VecDeque;
+use alloc::string::ToString;
 
 use sha2::{Digest, Sha256};
+use stbcast_bootcast::delay;
 use stbcast_object::Micros;
 
 use self::patience::{Again, Patience};
@@ -220,10 +222,16 @@ impl<P> Download<P> {
 
     /// Waits until the server is to be asked again, if it is.
     fn ask_again(&mut self, now: Micros, again: Result<Again, FetchError>, why: Option<Answer>) {
-        let Again { after, go_on } = match again {
+        let Again { mut after, go_on } = match again {
             Ok(again) => again,
             Err(error) => return self.fail(error),
         };
+        // A server without time spreads its boxes itself. Those that one fault has cut off together
+        // must not come back together: a boot's URL has the serial number.
+        if !matches!(why, Some(Answer::Busy { .. })) {
+            let server = self.server.to_string();
+            after = after.after(delay(&server, &self.id.to_be_bytes(), after));
+        }
         // TFTP has no way to ask for the rest.
         let go_on = go_on && matches!(self.server, Server::Http(_));
         // What was made durable already is not written to any more, even if that is nothing.
