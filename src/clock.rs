@@ -52,10 +52,13 @@ pub(crate) fn wall() -> Micros {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(Micros::ZERO, Micros::from)
 }
 
-/// Puts this thread behind those that send, where they have no real-time priority, and other ordinary
-/// ones: for answers, which wait a moment better than datagrams do.
+/// Lets those that send go first, for answers, which wait a moment better than datagrams do: where the
+/// sending threads get the priority they ask for, they do anyway; else this thread stands back.
 pub(crate) fn stand_back() {
-    if let Err(error) = rustix::process::nice(5) {
+    // Whoever may go ahead of other programs by one step may by all of them.
+    if rustix::process::nice(-1).is_ok() {
+        let _ = rustix::process::nice(1);
+    } else if let Err(error) = rustix::process::nice(5) {
         tracing::debug!("a thread that should stand back keeps its priority: {error}");
     }
 }

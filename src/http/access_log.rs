@@ -103,12 +103,17 @@ fn escape(line: &mut String, text: &[u8]) -> fmt::Result {
         Some(shown) if shown.len() < text.len() => (shown, "..."),
         _ => (text, ""),
     };
-    for &byte in shown {
-        match byte {
-            b'"' | b'\\' => write!(line, "\\{}", char::from(byte))?,
-            b' '..=b'~' => line.write_char(char::from(byte))?,
-            _ => write!(line, "\\x{byte:02X}")?,
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    let mut rest = shown;
+    while let Some(&first) = rest.first() {
+        let plain = rest.iter().position(|&byte| !is_plain(byte)).unwrap_or(rest.len());
+        let (front, behind) = rest.split_at(plain.max(1));
+        match first {
+            byte if is_plain(byte) => line.push_str(str::from_utf8(front).unwrap_or_default()),
+            b'"' | b'\\' => write!(line, "\\{}", char::from(first))?,
+            _ => write!(line, "\\x{first:02X}")?,
         }
+        rest = behind;
     }
     line.write_str(cut)
 }
