@@ -94,6 +94,9 @@ impl Assembly {
     pub(super) fn slice(&mut self, slice: u32) -> Fit {
         let mut fit = Fit::Known;
         let mut is_there = true;
+        if self.is_wanted(slice) {
+            self.came_by_multicast(slice);
+        }
         for symbol in self.layout.symbols_of(slice) {
             if self.held.get(symbol) {
                 continue;
@@ -109,13 +112,21 @@ impl Assembly {
                 Some(State::Closed) | None => is_there = false,
             }
         }
-        if fit == Fit::New {
-            self.came_by_multicast(slice);
-        }
         match &self.audit {
             Some(audit) if fit == Fit::Known && is_there && audit.wants(slice) => Fit::Doubted,
             _ => fit,
         }
+    }
+
+    /// Whether something of a slice is missing and needed.
+    fn is_wanted(&self, slice: u32) -> bool {
+        self.layout.symbols_of(slice).any(|symbol| self.wants(symbol))
+    }
+
+    fn wants(&self, symbol: u32) -> bool {
+        let place = self.layout.place(symbol);
+        let state = place.and_then(|place| self.blocks.state(place.block));
+        !self.held.get(symbol) && state == Some(State::Open)
     }
 
     fn hold(&mut self, symbol: u32, block: u32) {

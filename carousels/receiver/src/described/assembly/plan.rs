@@ -90,11 +90,7 @@ impl Assembly {
     /// Whether one of these bytes is of a symbol that is missing and needed: only then they are to
     /// be written.
     pub(in super::super) fn wants_bytes(&self, bytes: &Range<u64>) -> bool {
-        self.layout.symbols_with(bytes).any(|symbol| {
-            let place = self.layout.place(symbol);
-            let state = place.and_then(|place| self.blocks.state(place.block));
-            !self.held.get(symbol) && state == Some(State::Open)
-        })
+        self.layout.symbols_with(bytes).any(|symbol| self.wants(symbol))
     }
 
     /// `bytes` came from a server and are written. They end a row that began at `since` and was
@@ -115,10 +111,15 @@ impl Assembly {
         }
     }
 
-    /// The slot has a slice as it came by multicast.
+    /// A slice that came by multicast takes its place in the slot. Where something was recovered, or
+    /// is being recovered, with what was there before, that goes on being doubted.
     pub(super) fn came_by_multicast(&mut self, slice: u32) {
-        if self.fetched.any {
-            for symbol in self.layout.symbols_of(slice) {
+        if !self.fetched.any {
+            return;
+        }
+        for symbol in self.layout.symbols_of(slice) {
+            let place = self.layout.place(symbol);
+            if place.and_then(|place| self.blocks.state(place.block)) == Some(State::Open) {
                 self.fetched.symbols.clear(symbol);
             }
         }

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU16;
 
-use stbcast_flute::fdt::{Companion, File};
+use stbcast_flute::fdt::{Alternates, Companion, File, Unicast};
 use stbcast_flute::{
     AnnounceSession, CarouselSettings, Code, CompanionSession, CompanionSettings, Entry,
     FdtSettings, Fti, Scheme, Share, Step, crc32,
@@ -37,6 +37,8 @@ pub(super) struct Setup {
     pub(super) moves: bool,
     /// Repair symbols for each 16 source symbols.
     pub(super) ratio: u8,
+    /// Servers are announced: cycles that are to be heard first.
+    pub(super) after_cycles: Option<u8>,
 }
 
 /// A datagram on its way.
@@ -128,7 +130,10 @@ impl Air {
     fn file(&self, n: usize) -> File {
         let location =
             if n == OTHER { "infocast://239.255.2.2:22222/other" } else { &self.location };
-        self.revisions[n].file(location, Some(self.companion_of(n)), self.setup.digest)
+        let companion = Some(self.companion_of(n));
+        let mut file = self.revisions[n].file(location, companion, self.setup.digest);
+        file.announced.unicast = self.setup.after_cycles.map(|cycles| unicast(n, cycles));
+        file
     }
 
     /// Announces a revision; it is sent from [`Air::follow`] on.
@@ -397,6 +402,13 @@ impl Air {
         let from = [SENDER, RIVAL][usize::from(n >> 7)];
         stb.hear(from, groups[usize::from(n) % 4], script.block().to_vec());
     }
+}
+
+/// Three servers that have a revision, asked within two seconds.
+fn unicast(n: usize, after_cycles: u8) -> Unicast {
+    let urls = ["a", "b", "c"].map(|host| format!("http://{host}/{n}"));
+    let alternates = Alternates::new(&urls.join(" ")).expect("a list");
+    Unicast::new(alternates, after_cycles.try_into().expect("1 to 4"), 2).expect("a window")
 }
 
 /// What becomes of a datagram.

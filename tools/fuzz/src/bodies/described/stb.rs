@@ -8,12 +8,13 @@ use sha2::{Digest, Sha256};
 use stbcast_object::{Group, Micros};
 use stbcast_receiver::limits::GROUPS_MAX;
 use stbcast_receiver::{
-    Event, Fetch, FetchOptions, GroupDecoder, Input, Output, Recovered, RecoveryOutcome, Role,
-    Stats, Target, drive, drive_all,
+    Event, Fetch, FetchOptions, GroupDecoder, Input, Output, Recovered, RecoveryOutcome, Request,
+    Role, Stats, Target, drive, drive_all,
 };
 
 use super::air::START;
 use super::store::Store;
+use super::web::Web;
 
 /// Span between two datagrams.
 const PACE: Micros = Micros::from_millis(1);
@@ -24,6 +25,8 @@ pub(super) struct Stb {
     pub(super) now: Micros,
     /// It knows the time of day.
     pub(super) has_wall: bool,
+    /// It is told of the object by its companion, and by nobody else.
+    pub(super) hears_companion_alone: bool,
     /// Datagrams handed in together.
     pub(super) together: usize,
     /// It went on without what is announced.
@@ -34,16 +37,19 @@ pub(super) struct Stb {
     waiting: Vec<(Micros, IpAddr, Group, Vec<u8>)>,
     groups: RefCell<Vec<GroupDecoder>>,
     ended: bool,
+    pub(super) web: Web,
 }
 
 impl Stb {
     pub(super) fn new(target: Target, options: FetchOptions) -> Self {
         let store = Store::new(options.length_max, options.memory_bytes);
+        let web = Web::new(options.unicast.is_some());
         let mut stb = Self {
             fetch: Fetch::new(target, options),
             store,
             now: Micros::from_secs(1),
             has_wall: false,
+            hears_companion_alone: false,
             together: 1,
             is_plain: false,
             digest_failures: 0,
@@ -51,6 +57,7 @@ impl Stb {
             waiting: Vec::new(),
             groups: RefCell::default(),
             ended: false,
+            web,
         };
         stb.input(Input::Wake);
         stb
@@ -108,18 +115,28 @@ impl Stb {
 
     /// Hands in something that is no datagram.
     pub(super) fn input(&mut self, input: Input<'_, Range<usize>>) {
+        self.input_with(input, &[]);
+    }
+
+    /// The same with bytes that it means.
+    pub(super) fn input_with(&mut self, input: Input<'_, Range<usize>>, bytes: &[u8]) {
         self.hand_in();
         let groups = std::mem::take(&mut self.groups);
         let mut seen = Seen::new(&groups, self.ended);
         let shell = &mut |output| seen.take(output);
         // What failed, the session has been told.
-        let _ = drive(&mut self.fetch, &mut self.store, self.now, input, &[], shell);
+        let _ = drive(&mut self.fetch, &mut self.store, self.now, input, bytes, shell);
         let news = seen.news;
         self.groups = groups;
         self.note(news);
     }
 
     fn note(&mut self, news: News) {
+        let progress = self.fetch.progress();
+        for request in news.requests {
+            self.web.ask(request, progress);
+        }
+        assert!(self.web.under_way.is_none() || !news.ended, "it ended with a request under way");
         self.is_plain |= news.is_plain;
         self.digest_failures += news.digest_failures;
         self.completed = self.completed.or(news.completed);
@@ -134,7 +151,6 @@ impl Stb {
                 digest.is_none_or(|digest| digest == <[u8; 32]>::from(Sha256::digest(bytes)));
             assert!(is_true, "not what was announced");
         }
-        let progress = self.fetch.progress();
         assert!(progress.held <= progress.total, "{progress:?}");
         self.assert_counted(self.fetch.stats());
     }
@@ -194,6 +210,7 @@ impl Stb {
     pub(super) fn assert_ends(&mut self, wakes: usize) {
         for _ in 0..wakes {
             while self.tell_recovery() {}
+            self.give_up_request();
             if self.is_over() {
                 return;
             }
@@ -211,6 +228,8 @@ struct News {
     is_plain: bool,
     digest_failures: u32,
     completed: Option<Option<[u8; 32]>>,
+    /// Requests and cancellations, as they came.
+    requests: Vec<Result<Request, u64>>,
 }
 
 /// Carries out what is for a shell.
@@ -238,6 +257,8 @@ impl<'a> Seen<'a> {
                 assert_eq!(groups.len() + 1, before, "{group} was not joined");
             }
             Output::Event(event) => self.hear(event),
+            Output::Request(request) => self.news.requests.push(Ok(request)),
+            Output::CancelRequest { id } => self.news.requests.push(Err(id)),
             other => panic!("not for a shell: {other:?}"),
         }
     }
