@@ -17,6 +17,7 @@
 pub mod air;
 pub mod chance;
 pub mod crowd;
+pub mod fallback;
 pub mod loss;
 pub mod percentiles;
 pub mod report;

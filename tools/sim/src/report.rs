@@ -1,5 +1,9 @@
 //! Results as a table and as JSON.
 
+mod fallback;
+
+pub use fallback::{FallbackRow, fallback, fallback_json, fallback_text};
+
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
 use serde_json::{Value, json};
