@@ -176,6 +176,7 @@ impl Bench<'_> {
             lines: &self.lines,
             groups,
             announced: scenario.repair.is_some(),
+            more: Vec::new(),
             loss: scenario.loss,
             seed: SEED,
             starts: starts(joins, cycle, self.boxes),

@@ -38,6 +38,9 @@ pub(crate) struct Fetched {
     /// Those with symbols of the object, until it needed no more.
     pub(crate) symbols: f64,
     pub(crate) kernel_drops: f64,
+    /// Requests to servers, and the bytes that they sent.
+    pub(crate) requests: f64,
+    pub(crate) http_bytes: f64,
     pub(crate) calls: f64,
     pub(crate) path: String,
     pub(crate) error: String,
@@ -78,10 +81,27 @@ impl Fetching {
         wrap: &[&str],
         more: &[&str],
     ) -> Self {
+        Self::start_url(
+            place,
+            number,
+            &format!("infocast://{group}/{OBJECT}"),
+            output,
+            (wrap, more),
+        )
+    }
+
+    /// A box that fetches a URL.
+    pub(crate) fn start_url(
+        place: &Place,
+        number: usize,
+        url: &str,
+        output: &Path,
+        (wrap, more): (&[&str], &[&str]),
+    ) -> Self {
         let mut program: Vec<PathBuf> = wrap.iter().map(PathBuf::from).collect();
         program.push(receiver().to_owned());
         let mut command = Command::new(&program[0]);
-        command.args(&program[1..]).arg("fetch").arg(format!("infocast://{group}/{OBJECT}"));
+        command.args(&program[1..]).args(["fetch", url]);
         command.args(["--interface", place.receive_interface, "--json", "--quiet"]);
         command.args(["--timeout", "60", "--attempts", "2", "--output"]).arg(output).args(more);
         let process = Process::at_receiver(place, number, &mut command);
@@ -133,6 +153,8 @@ impl Waited {
                 .iter()
                 .sum(),
             kernel_drops: of("kernel_drops"),
+            requests: of("requests"),
+            http_bytes: of("http_bytes"),
             calls: of("receive_calls"),
             path: find(&json, "receive_path").map_or("not told".to_owned(), word),
             error: if complete { String::new() } else { ended.stdout + &ended.log.join("\n") },

@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use stbcast_sim::loss::Loss;
@@ -19,6 +20,8 @@ pub(crate) struct Fleet<'a> {
     pub(crate) groups: Groups,
     /// Whether boxes are told the announce group; else they know the channel alone.
     pub(crate) announced: bool,
+    /// Further arguments of each box.
+    pub(crate) more: Vec<String>,
     pub(crate) loss: Loss,
     pub(crate) seed: u64,
     /// When each box starts, from now on, in rising order.
@@ -56,6 +59,8 @@ impl Groups {
 pub(crate) struct Outcome {
     pub(crate) boxes: Vec<Boxed>,
     pub(crate) record: Record,
+    /// For each datagram that passed: its number in a cycle, where it is a slice.
+    pub(crate) slices: Vec<Option<u32>>,
 }
 
 /// One box.
@@ -74,15 +79,24 @@ impl Fleet<'_> {
         let outputs = tempfile::tempdir_in(directory).unwrap();
         let groups = self.groups;
         let all = [groups.channel, groups.companion, groups.announce];
-        let kind = move |group, payload: &[u8]| groups.kind(group, payload);
+        let numbers = Arc::new(Mutex::new(Vec::new()));
+        let passed = Arc::clone(&numbers);
+        // Asked once for each datagram, in order.
+        let kind = move |group, payload: &[u8]| {
+            let kind = groups.kind(group, payload);
+            passed.lock().unwrap().push(slice(kind, payload));
+            kind
+        };
         let relay = Relay::start(self.lines, &all, (self.loss, self.seed), kind);
         let announce = groups.announce.to_string();
-        let more: &[&str] = if self.announced { &["--announce", &announce] } else { &[] };
+        let announced: &[&str] = if self.announced { &["--announce", &announce] } else { &[] };
+        let more = announced.iter().copied().chain(self.more.iter().map(String::as_str));
+        let more: Vec<&str> = more.collect();
         let began = Instant::now();
         let start = |(number, &at): (usize, &Duration)| {
             std::thread::sleep((began + at).saturating_duration_since(Instant::now()));
             let output = outputs.path().join(number.to_string());
-            Fetching::start_with(&self.lines.place, number, groups.channel, &output, more)
+            Fetching::start_with(&self.lines.place, number, groups.channel, &output, &more)
         };
         let fetching: Vec<Fetching> = self.starts.iter().enumerate().map(start).collect();
         let end = Instant::now() + self.limit;
@@ -93,8 +107,15 @@ impl Fleet<'_> {
         let record = relay.stop();
         let judge = |(number, waited)| judge(&record, number, groups.channel, waited, image);
         let boxes = waited.into_iter().enumerate().map(judge).collect();
-        Outcome { boxes, record }
+        let slices = std::mem::take(&mut *numbers.lock().unwrap());
+        Outcome { boxes, record, slices }
     }
+}
+
+/// The index of a slice.
+fn slice(kind: Kind, payload: &[u8]) -> Option<u32> {
+    let packet = stbcast_infocast::Packet::parse(payload).ok().filter(|_| kind == Kind::Source)?;
+    Some(packet.header().number - 1)
 }
 
 fn judge(

@@ -115,6 +115,18 @@ impl<'a> Headend<'a> {
         Self::of(place, directory, &text, &[], &[])
     }
 
+    /// The same with what its line-up says of servers, which is itself.
+    pub(crate) fn announcing_itself(
+        place: &'a Place,
+        directory: &Path,
+        streams: &[Stream],
+        (announce, http): (SocketAddrV4, SocketAddr),
+        unicast: &str,
+    ) -> Self {
+        let text = format!("announce = \"{announce}\"\n{}{unicast}", line_up_text(streams));
+        Self::of(place, directory, &text, &["--http", &http.to_string()], &[])
+    }
+
     /// The same with rules for boxes that ask over HTTP, which are told by further arguments.
     pub(crate) fn answering(
         place: &'a Place,
