@@ -757,3 +757,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn nothing_is_asked_of_an_empty_object() {
+    let revision = Revision::new(1, 0, (60, 1), Code::None);
+    let (mut headend, mut stb) = on_air(&revision, 0.0, 1, 0);
+    // The announcement alone, then silence.
+    for one in headend.turn().into_iter().filter(|one| one.group == announce()) {
+        stb.hear(headend.now, &one);
+    }
+    assert!(!wait_until_asked(&mut stb), "{:?}", stb.asked);
+    assert!(failed(&stb).is_some());
+}

@@ -101,8 +101,8 @@ impl<P: Clone> Described<P> {
     /// What is announced of servers for what is received, for the first time or anew.
     pub(super) fn announce_servers(&mut self, now: Micros, announcement: &Announcement) {
         let Some(options) = &self.options.unicast else { return };
-        // Without a digest wrong bytes would go unnoticed.
-        let release = announcement.sha256;
+        // Without a digest wrong bytes would go unnoticed, and without bytes there is nothing to ask.
+        let release = announcement.sha256.filter(|_| announcement.length > Some(0));
         let announced = announcement.unicast.as_ref().filter(|_| release.is_some());
         self.unicast.servers.announce(announced, options);
         if let (Some(announced), Some(release)) = (announced, release) {

@@ -71,10 +71,9 @@ impl Stb {
                 let honest = offset == next && length > 0 && offset + length as u64 <= to;
                 if !honest {
                     self.input_with(Input::Bytes { id, offset, length, payload }, &[0x55; 80]);
-                    assert!(
-                        self.web.under_way.is_none(),
-                        "it goes on with what it did not ask for"
-                    );
+                    // Another server may be asked at once.
+                    let now = self.web.under_way.as_ref().map(|(request, _)| request.id);
+                    assert_ne!(now, Some(id), "it goes on with what it did not ask for");
                 }
             }
             5 => self.answer(Answer::Failed(failure(n))),
