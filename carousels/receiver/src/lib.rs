@@ -10,7 +10,9 @@
 //!                           └> Heard ────┼> Fetch or Boot ──┤   Sync, Read, Commit
 //!  clock ─────────────────────> Wake ────┤ (no I/O, no std) │
 //!  storage ─┬─> Written, Synced, ... ────┤                  ├─> Recover (beside the rest)
-//!           └─> Recovered ───────────────┘                  └─> Event
+//!           └─> Recovered ───────────────┤                  │
+//!  servers ─┬─> Bytes ───────────────────┤                  ├─> Request, CancelRequest
+//!           └─> Answered ────────────────┘                  └─> Event
 //! ```
 //!
 //! * [`Fetch`] acquires one object. With an announce session it knows length, layout and digest, and
