@@ -769,3 +769,22 @@ fn nothing_is_asked_of_an_empty_object() {
     assert!(!wait_until_asked(&mut stb), "{:?}", stb.asked);
     assert!(failed(&stb).is_some());
 }
+
+#[test]
+fn a_revision_announced_while_the_channel_is_silent_is_got_from_servers() {
+    // Before the box has given the channel up, and afterwards.
+    for later in [0, 100] {
+        let (old, new) = (image(1, Code::Rs16(100)), image(2, Code::Rs16(100)));
+        let (mut headend, mut stb) = on_air(&old, 0.01, 2, 3_600);
+        headend.turns(&mut stb, 60);
+        stb.wait_until(headend.now.after(Micros::from_secs(later)));
+        headend.now = stb.now;
+        headend.announce(vec![new.served(URL, 2, 60)]);
+        for one in headend.turn().into_iter().filter(|one| one.group == announce()) {
+            stb.hear(headend.now, &one);
+        }
+        assert!(wait_until_asked(&mut stb), "{:?}", stb.events);
+        stb.serve(&new.bytes, 5_000);
+        stb.assert_object(&new.bytes);
+    }
+}

@@ -323,12 +323,15 @@ impl<P: Clone> Described<P> {
 
     /// Nothing more comes by multicast: goes on with servers, or not at all.
     fn fall_back(&mut self, now: Micros, error: FetchError) {
-        if matches!(self.state, State::Receiving) && self.falls_back(now, error) {
-            self.leave_all();
-            self.join_all(now);
-        } else {
-            self.fail(error);
+        let is_receiving = matches!(self.state, State::Receiving);
+        if is_receiving && self.options.unicast.is_some() && self.next.is_some() {
+            // Servers have the revision that is announced.
+            self.switch_to_next(now);
+        } else if !is_receiving || !self.falls_back(now, error) {
+            return self.fail(error);
         }
+        self.leave_all();
+        self.join_all(now);
     }
 
     fn give_up(&mut self, reason: PlainReason) {

@@ -204,6 +204,10 @@ impl<P: Clone> Described<P> {
             return;
         }
         self.unicast.checked_at = Some(now);
+        if self.unicast.is_stuck() && self.next.is_some() {
+            // Nothing on air will tell when it is the new one's turn.
+            return self.switch_to_next(now);
+        }
         self.give_up_slow(now);
         if let Some(error) = self.unicast.stuck.filter(|_| !self.can_still_ask()) {
             return self.fail(error);
