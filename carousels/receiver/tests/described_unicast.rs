@@ -788,3 +788,18 @@ fn a_revision_announced_while_the_channel_is_silent_is_got_from_servers() {
         stb.assert_object(&new.bytes);
     }
 }
+
+#[test]
+fn what_is_wrong_when_the_channel_falls_silent_is_got_anew_from_servers() {
+    let revision = image(1, Code::None);
+    let (mut headend, mut stb) = on_air(&revision, 0.0, 9, 60);
+    headend.turns(&mut stb, 100);
+    // Somebody forged a slice; nobody comes to tell which.
+    stb.storage.memory.write(Area::Slot, 600, &[0x55; 60]).unwrap();
+    headend.turns(&mut stb, 101);
+    assert!(stb.events.iter().any(|event| matches!(event, Event::DigestFailed { .. })));
+    assert!(wait_until_asked(&mut stb), "{:?}", stb.events);
+    stb.serve(&revision.bytes, 5_000);
+    stb.assert_object(&revision.bytes);
+    assert_eq!(stb.asked_bytes(), revision.bytes.len() as u64);
+}

@@ -208,6 +208,7 @@ impl<P: Clone> Described<P> {
             // Nothing on air will tell when it is the new one's turn.
             return self.switch_to_next(now);
         }
+        self.drop_doubted(now);
         self.give_up_slow(now);
         if let Some(error) = self.unicast.stuck.filter(|_| !self.can_still_ask()) {
             return self.fail(error);
@@ -219,6 +220,19 @@ impl<P: Clone> Described<P> {
             return;
         }
         self.ask_next(now);
+    }
+
+    /// Nothing comes any more that could tell what is wrong in an object that is whole: servers give
+    /// it anew.
+    fn drop_doubted(&mut self, now: Micros) {
+        let Some(error) = self.unicast.stuck else { return };
+        let is_audited = self.current.as_ref().is_some_and(|(_, it)| it.audit.is_some());
+        if is_audited {
+            self.drop_held();
+            if !self.falls_back(now, error) {
+                self.fail(error);
+            }
+        }
     }
 
     fn ask_next(&mut self, now: Micros) {
