@@ -71,17 +71,8 @@ impl FromStr for AllowedHost {
     type Err = UrlError;
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
-        let (host, port) = match text.rsplit_once(':') {
-            // The colons of an IPv6 address stand in brackets.
-            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-            _ => (text, None),
-        };
-        let number = |port: &str| {
-            let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-            let number = port.parse().ok().filter(|port| digits && *port != 0);
-            number.ok_or_else(|| UrlError::Port { port: port.chars().take(64).collect() })
-        };
-        Ok(Self { host: Host::new(host)?, port: port.map(number).transpose()? })
+        let (host, port) = Host::with_port(text)?;
+        Ok(Self { host, port })
     }
 }
 

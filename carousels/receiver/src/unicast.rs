@@ -11,7 +11,7 @@ use stbcast_object::Micros;
 /// A part of an object, or all of it, wanted from a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Its number; a session never uses one twice.
+    /// Its number. A fetch never uses one twice; the next fetch of a boot begins anew.
     pub id: u64,
     /// Who is asked.
     pub server: Server,

@@ -27,6 +27,24 @@ impl Host {
         legal.then(|| Self(text.to_ascii_lowercase())).ok_or(UrlError::Host { host: shown(text) })
     }
 
+    /// Reads `HOST` or `HOST:PORT`, with a port from 1 to 65535.
+    ///
+    /// # Errors
+    /// When host or port are not legal.
+    pub fn with_port(text: &str) -> Result<(Self, Option<u16>), UrlError> {
+        let (host, port) = match text.rsplit_once(':') {
+            // The colons of an IPv6 address stand in brackets.
+            Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+            _ => (text, None),
+        };
+        let number = |port: &str| {
+            let digits = port.bytes().all(|b| b.is_ascii_digit());
+            let number = port.parse().ok().filter(|&port| digits && port != 0);
+            number.ok_or_else(|| UrlError::Port { port: shown(port) })
+        };
+        Ok((Self::new(host)?, port.map(number).transpose()?))
+    }
+
     /// As it stands in a URL.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -70,15 +88,6 @@ pub(super) fn server(rest: &str, usual_port: u16) -> Result<(Host, u16, &str), U
     if authority.contains('@') {
         return Err(UrlError::Credentials);
     }
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    let number = |port: &str| {
-        let digits = port.bytes().all(|b| b.is_ascii_digit());
-        let number = port.parse().ok().filter(|&port| digits && port != 0);
-        number.ok_or_else(|| UrlError::Port { port: shown(port) })
-    };
-    let port = port.map_or(Ok(usual_port), number)?;
-    Ok((Host::new(host)?, port, path))
+    let (host, port) = Host::with_port(authority)?;
+    Ok((host, port.unwrap_or(usual_port), path))
 }

@@ -40,6 +40,10 @@ impl HttpUrl {
     /// When port or path are not legal.
     pub fn new(host: Host, port: u16, path: &str) -> Result<Self, UrlError> {
         check(path, URL_BYTES_MAX)?;
+        Self::of_parts(host, port, path)
+    }
+
+    fn of_parts(host: Host, port: u16, path: &str) -> Result<Self, UrlError> {
         check_path(path)?;
         if port == 0 {
             return Err(UrlError::Port { port: "0".to_owned() });
@@ -105,9 +109,7 @@ impl HttpUrl {
             }
             _ => return Err(UrlError::Scheme { text: shown(location) }),
         };
-        check_path(path)?;
-        let root = if path.starts_with('/') { "" } else { "/" };
-        Ok(Self { host, port, path: [root, path].concat() })
+        Self::of_parts(host, port, path)
     }
 }
 

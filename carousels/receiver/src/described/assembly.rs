@@ -94,7 +94,7 @@ impl Assembly {
     pub(super) fn slice(&mut self, slice: u32) -> Fit {
         let mut fit = Fit::Known;
         let mut is_there = true;
-        if self.is_wanted(slice) {
+        if self.fetched.is_any() && self.is_wanted(slice) {
             self.came_by_multicast(slice);
         }
         for symbol in self.layout.symbols_of(slice) {

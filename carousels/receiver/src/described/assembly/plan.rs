@@ -32,6 +32,13 @@ struct Sweep {
     at: u32,
 }
 
+impl Fetched {
+    /// Whether anything ever came from servers: most objects never need to know more.
+    pub(super) const fn is_any(&self) -> bool {
+        self.any
+    }
+}
+
 impl Assembly {
     /// Symbols that are lacking, source or repair.
     pub(in super::super) const fn lacking(&self) -> u32 {
