@@ -163,13 +163,27 @@ impl<'a, T: Storage, const PARTS: usize> Driver<'a, T, PARTS> {
                 self.note(begun);
                 None
             }
+            Output::Resume { role, version, content } => {
+                self.gather.clear();
+                let held = self.storage.resume(role, version.as_deref(), &content);
+                let held = held.unwrap_or_else(|error| {
+                    self.result = Err(error);
+                    Vec::new()
+                });
+                Some((Answer::Resumed(held), true))
+            }
             Output::Copy { from, from_offset, to, to_offset, length } => {
                 let (from, to) = ((from, from_offset), (to, to_offset));
                 Some((Answer::Written, self.flushed(|storage, _| copy(storage, from, to, length))))
             }
-            // A session may go on without these two, but never without what was to be written.
-            Output::Recover(_) | Output::Compare { .. } if !self.flush() => {
+            // A session may go on without these, but never without what was to be written.
+            Output::Recover(_) | Output::Compare { .. } | Output::Keep { .. } if !self.flush() => {
                 Some((Answer::Written, false))
+            }
+            Output::Keep { symbols } => {
+                let kept = self.storage.keep(&symbols);
+                self.note(kept);
+                None
             }
             Output::Recover(recovery) => self.recover(recovery),
             Output::Compare { offset, payload } => {
@@ -187,6 +201,17 @@ impl<'a, T: Storage, const PARTS: usize> Driver<'a, T, PARTS> {
             }
             Output::Commit => {
                 Some((Answer::Committed, self.flushed(|storage, _| storage.commit())))
+            }
+            Output::Arm(installation) => {
+                let armed = self.storage.arm(&installation);
+                let ok = matches!(armed, Ok(true));
+                self.note(armed.map(drop));
+                Some((Answer::Armed, ok))
+            }
+            Output::Remember(remembered) => {
+                let kept = self.storage.remember(&remembered);
+                self.note(kept);
+                None
             }
             other => {
                 shell(other);
@@ -245,7 +270,6 @@ impl<'a, T: Storage, const PARTS: usize> Driver<'a, T, PARTS> {
 }
 
 /// Which input tells the session the outcome of an operation.
-#[derive(Clone, Copy)]
 enum Answer {
     Written,
     Synced,
@@ -253,10 +277,12 @@ enum Answer {
     Committed,
     Compared,
     Recovered(Recovered),
+    Resumed(Vec<Range<u32>>),
+    Armed,
 }
 
 impl Answer {
-    const fn input(self, ok: bool, buffer: &[u8]) -> Input<'_, Range<usize>> {
+    fn input(self, ok: bool, buffer: &[u8]) -> Input<'_, Range<usize>> {
         match self {
             Self::Written => Input::Written { ok },
             Self::Synced => Input::Synced { ok },
@@ -265,6 +291,8 @@ impl Answer {
             Self::Committed => Input::Committed { ok },
             Self::Compared => Input::Compared { equal: ok },
             Self::Recovered(recovered) => Input::Recovered(recovered),
+            Self::Resumed(held) => Input::Resumed { held },
+            Self::Armed => Input::Armed { ok },
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::described::Described;
 use crate::download::Download;
 use crate::limits;
 use crate::plain::Plain;
-use crate::{Input, Output, Role, Stats, Target, UnicastError, UnicastOptions};
+use crate::{Announcement, Input, Output, Role, Stats, Target, UnicastError, UnicastOptions};
 
 /// How patient a fetch is, and what it accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,9 @@ pub struct FetchOptions {
     /// The announce session, which says what the object is and where its repair symbols are.
     /// Without it, or where it does not name the object, slices are all there is.
     pub announce: Option<Group>,
+    /// What a signed release says of the object: it begins with that at once, and only what agrees
+    /// with it counts of what is announced.
+    pub expected: Option<Box<Announcement>>,
     /// The companion that carries its repair symbols, whatever is announced. Without an announce
     /// session its own description of the object counts.
     pub repair: Option<Group>,
@@ -63,6 +66,7 @@ impl Default for FetchOptions {
             role: Role::Object,
             version: None,
             announce: None,
+            expected: None,
             repair: None,
             memory_bytes: limits::MEMORY_BYTES,
             unicast: None,

@@ -33,7 +33,7 @@ impl GroupDecoder {
     pub fn new(group: Group, source: Option<IpAddr>, listen: &Listen) -> Self {
         let kind = match listen {
             Listen::Slices => Kind::Slices(Box::new(ChannelDecoder::new(source))),
-            Listen::Flute { location, tsi } => Kind::Flute(Box::new(Flute {
+            Listen::Flute { location, tsi, .. } => Kind::Flute(Box::new(Flute {
                 session: Session::new(tsi.map(u64::from)),
                 location: location.clone(),
                 told: None,

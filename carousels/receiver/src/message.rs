@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::ops::Range;
 
@@ -9,7 +10,8 @@ use stbcast_bootcast::Part;
 use stbcast_object::Group;
 
 use crate::{
-    Announcement, Answer, Arrival, Event, Recovered, Recovery, Reject, Request, SymbolArrival,
+    Announcement, Answer, Arrival, Content, Event, Installation, Recovered, Recovery, Reject,
+    Remembered, Request, SymbolArrival,
 };
 
 /// Something that happened outside.
@@ -38,6 +40,13 @@ pub enum Input<'a, P> {
         group: Group,
         /// UDP payload of the datagram in bytes.
         bytes: usize,
+    },
+    /// A whole object of one symbol arrived on a FLUTE session that is heard for its statements.
+    Statement {
+        /// Its bytes, which nobody has verified.
+        bytes: Box<[u8]>,
+        /// The time that its session told last, in seconds since the Unix epoch.
+        heard: Option<u64>,
     },
     /// A datagram arrived that is refused: its length in bytes, and why.
     Rejected(usize, Reject),
@@ -74,6 +83,11 @@ pub enum Input<'a, P> {
         /// Whether the slot has these bytes there; not, when it cannot be read.
         equal: bool,
     },
+    /// The [`Output::Resume`] is done.
+    Resumed {
+        /// Source symbols that the slot holds, ascending and apart; none where it failed.
+        held: Vec<Range<u32>>,
+    },
     /// One [`Output::Write`] or [`Output::Copy`] is done. Who gathers writes may answer before they
     /// are carried out; one that then fails is told by an answer more, before a sync succeeds.
     Written {
@@ -92,6 +106,11 @@ pub enum Input<'a, P> {
     /// The [`Output::Commit`] is done.
     Committed {
         /// Whether it succeeded.
+        ok: bool,
+    },
+    /// The [`Output::Arm`] is done.
+    Armed {
+        /// Whether the release is booted next.
         ok: bool,
     },
 }
@@ -119,6 +138,8 @@ pub enum Listen {
         location: String,
         /// The only session wanted, where its number is known.
         tsi: Option<u32>,
+        /// Whether its statements are wanted too.
+        statements: bool,
     },
 }
 
@@ -147,6 +168,22 @@ pub enum Output<P> {
         role: Role,
         /// The version to store beside it.
         version: Option<String>,
+    },
+    /// As [`Output::Begin`], for an object whose digest is signed: what the slot holds of it already
+    /// stays. Answered by [`Input::Resumed`].
+    Resume {
+        /// What it will be.
+        role: Role,
+        /// The version to store beside it.
+        version: Option<String>,
+        /// Its digest, length and symbols.
+        content: Content,
+    },
+    /// These source symbols are written; to be told by [`Input::Resumed`] after a restart. A hint,
+    /// which nobody answers.
+    Keep {
+        /// Which, ascending and apart.
+        symbols: Vec<Range<u32>>,
     },
     /// Write the payload at an offset.
     Write {
@@ -194,6 +231,10 @@ pub enum Output<P> {
     },
     /// Put the slot in place of what the store held, all or nothing.
     Commit,
+    /// Boot the inactive slots next, on trial. All parts have been committed.
+    Arm(Box<Installation>),
+    /// Know this after a restart. Nobody answers.
+    Remember(Box<Remembered>),
     /// Ask a server for bytes. At most one request is under way; it ends with one
     /// [`Input::Answered`], unless it is cancelled.
     Request(Request),
@@ -218,6 +259,7 @@ impl<P> Output<P> {
                 | Self::Sync { .. }
                 | Self::Read { .. }
                 | Self::Commit
+                | Self::Arm(_)
         )
     }
 }

@@ -94,6 +94,9 @@ impl<P> Plain<P> {
             Input::Symbol(_)
             | Input::Announced { .. }
             | Input::Heard { .. }
+            | Input::Statement { .. }
+            | Input::Resumed { .. }
+            | Input::Armed { .. }
             | Input::Recovered(_)
             | Input::Compared { .. }
             | Input::Length { .. }

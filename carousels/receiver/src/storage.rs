@@ -3,8 +3,12 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use crate::{Area, Recovered, Recoverer, Recovery, RecoveryAreas, RecoveryOutcome, Role};
+use crate::{
+    Area, Content, Installation, Recovered, Recoverer, Recovery, RecoveryAreas, RecoveryOutcome,
+    Remembered, Role,
+};
 
 /// Carries out the storage outputs of a session. A boot loader implements it over its flash.
 pub trait Storage {
@@ -17,6 +21,30 @@ pub trait Storage {
     /// # Errors
     /// When the areas cannot be prepared.
     fn begin(&mut self, role: Role, version: Option<&str>) -> Result<(), Self::Error>;
+
+    /// As [`Storage::begin`], but what the slot holds of `content` stays: tells which of its source
+    /// symbols, ascending and apart. A storage that knows nothing of them begins anew.
+    ///
+    /// # Errors
+    /// When the areas cannot be prepared.
+    fn resume(
+        &mut self,
+        role: Role,
+        version: Option<&str>,
+        content: &Content,
+    ) -> Result<Vec<Range<u32>>, Self::Error> {
+        let _ = content;
+        self.begin(role, version).map(|()| Vec::new())
+    }
+
+    /// Takes note of source symbols that are written, for [`Storage::resume`] after a restart.
+    ///
+    /// # Errors
+    /// When it cannot; the session goes on without.
+    fn keep(&mut self, symbols: &[Range<u32>]) -> Result<(), Self::Error> {
+        let _ = symbols;
+        Ok(())
+    }
 
     /// Writes `bytes` at `offset`. Offsets in [`Area::Slot`] come in any order.
     ///
@@ -66,6 +94,25 @@ pub trait Storage {
     /// # Errors
     /// When the old content is still in place.
     fn commit(&mut self) -> Result<(), Self::Error>;
+
+    /// Has the inactive slots booted next, on trial; whether this storage has such slots, and they
+    /// hold all parts.
+    ///
+    /// # Errors
+    /// When what was booted before is still booted next.
+    fn arm(&mut self, installation: &Installation) -> Result<bool, Self::Error> {
+        let _ = installation;
+        Ok(false)
+    }
+
+    /// Keeps what signed statements told, beyond a restart.
+    ///
+    /// # Errors
+    /// When it cannot; what was kept before still is.
+    fn remember(&mut self, remembered: &Remembered) -> Result<(), Self::Error> {
+        let _ = remembered;
+        Ok(())
+    }
 
     /// Recovers a block with a [`Recoverer`], at once or beside reception: `None` when it is under
     /// way, and [`Storage::recovered`] tells later. A storage without this is fetched into without

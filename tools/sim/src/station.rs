@@ -194,6 +194,10 @@ impl<'a> Station<'a> {
                 self.state = State::Failed;
             }
             Output::Begin { .. }
+            | Output::Resume { .. }
+            | Output::Keep { .. }
+            | Output::Arm(_)
+            | Output::Remember(_)
             | Output::Read { .. }
             | Output::Commit
             | Output::Request(_)

@@ -78,7 +78,7 @@ impl<P: Clone> Described<P> {
     }
 
     fn join_flute(&mut self, (group, tsi): Companion) {
-        self.join(group, Listen::Flute { location: self.location.clone(), tsi });
+        self.join(group, Listen::Flute { location: self.location.clone(), tsi, statements: false });
     }
 
     fn join(&mut self, group: Group, listen: Listen) {

@@ -173,7 +173,10 @@ impl<P: Clone> Described<P> {
             }
             Input::Answered { id, answer } => self.on_answered(now, id, answer),
             // Its length is announced.
-            Input::Length { .. } => {}
+            Input::Length { .. }
+            | Input::Statement { .. }
+            | Input::Resumed { .. }
+            | Input::Armed { .. } => {}
         }
         self.recover_next();
         self.leave_when_enough(now);

@@ -1,11 +1,12 @@
 //! A storage whose slow operations are timed.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use stbcast_object::Micros;
 
 use super::Clock;
-use crate::{Area, Recovered, Recovery, Role, Storage};
+use crate::{Area, Content, Installation, Recovered, Recovery, Remembered, Role, Storage};
 
 /// How long storage took for an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +54,29 @@ impl<T: Storage> Storage for Timed<'_, T> {
         self.times = StorageTimes::default();
         self.recovering = false;
         self.storage.begin(role, version)
+    }
+
+    fn resume(
+        &mut self,
+        role: Role,
+        version: Option<&str>,
+        content: &Content,
+    ) -> Result<Vec<Range<u32>>, T::Error> {
+        self.times = StorageTimes::default();
+        self.recovering = false;
+        self.storage.resume(role, version, content)
+    }
+
+    fn keep(&mut self, symbols: &[Range<u32>]) -> Result<(), T::Error> {
+        self.storage.keep(symbols)
+    }
+
+    fn arm(&mut self, installation: &Installation) -> Result<bool, T::Error> {
+        self.storage.arm(installation)
+    }
+
+    fn remember(&mut self, remembered: &Remembered) -> Result<(), T::Error> {
+        self.storage.remember(remembered)
     }
 
     fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), T::Error> {
