@@ -13,7 +13,7 @@ use crate::{Entry, EntryError, FdtSender, FdtSettings, Scheme, Share};
 pub enum Step {
     /// Send this, when the pacer allows.
     Datagram(Datagram),
-    /// Send these bytes, a whole datagram of the FDT, when the pacer allows.
+    /// Send these bytes, when the pacer allows: a whole datagram of the FDT, or a statement behind it.
     Fdt(Vec<u8>),
     /// A cycle is complete.
     CycleEnd,

@@ -134,8 +134,18 @@ impl FdtSender {
 
     /// Bits of IP per second that repeating it takes.
     pub fn bits_per_second(&self, ip_udp_bytes: usize) -> u64 {
-        let bits = u128::from(self.ip_bytes(ip_udp_bytes)) * 8_000_000;
+        self.per_second(self.ip_bytes(ip_udp_bytes))
+    }
+
+    /// Bits per second of so many bytes in each pass.
+    pub(crate) fn per_second(&self, bytes: u64) -> u64 {
+        let bits = u128::from(bytes) * 8_000_000;
         u64::try_from(bits / u128::from(self.settings.period.0.max(1))).unwrap_or(u64::MAX)
+    }
+
+    /// Whether no pass is under way.
+    pub(crate) const fn is_between_passes(&self) -> bool {
+        self.at.is_none()
     }
 
     /// The next datagram, if one is due at `now`; `wall` is the time since the Unix epoch.

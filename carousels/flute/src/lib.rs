@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  companion          repair symbols of a channel:   FDT each second | repair repair repair ...
-//!  announce session   what is on air, and where:     FDT each second
+//!  announce session   what is on air, and where:     FDT each second | statement statement ...
 //!  FLUTE carousel     source and repair together:    FDT each second | source ... repair ... |
 //!
 //!  datagram = LCT header, 16 | EXT_FDT, EXT_TIME (FDT only) | EXT_FTI, 16
@@ -40,6 +40,7 @@ mod packet;
 mod reject;
 mod scheme;
 mod session;
+mod statement;
 mod table;
 
 pub mod fdt;
@@ -62,6 +63,7 @@ pub use packet::{
 pub use reject::Reject;
 pub use scheme::{Code, Scheme};
 pub use session::{Event, Received, Session, Stats};
+pub use statement::{STATEMENT_BYTES_MAX, Statement, StatementError};
 pub use stbcast_fec::PayloadId;
 pub use table::{Described, Merged, ObjectKey, Table};
 
