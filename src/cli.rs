@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 mod check;
+mod keys;
 mod serve;
 mod stbconfig;
 mod target;
@@ -23,6 +24,7 @@ struct Arguments {
 enum Verb {
     Serve(serve::Arguments),
     Check(check::Arguments),
+    Keys(keys::Arguments),
     Target(target::Arguments),
     #[command(name = "stbconfig")]
     StbConfig(stbconfig::Arguments),
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
     match arguments.verb {
         Verb::Serve(arguments) => arguments.run(),
         Verb::Check(arguments) => arguments.run(),
+        Verb::Keys(arguments) => arguments.run(),
         Verb::Target(arguments) => arguments.run(),
         Verb::StbConfig(arguments) => arguments.run(),
     }

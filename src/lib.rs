@@ -17,6 +17,7 @@ pub mod companion;
 pub mod contents;
 pub(crate) mod flute_channel;
 pub mod http;
+pub mod keys;
 pub mod lineup;
 pub mod pacer;
 pub mod plan;
