@@ -6,7 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes,
+};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand_core::OsRng;
 
@@ -91,7 +93,9 @@ pub fn create(path: &Path) -> Result<(KeyFiles, VerifyingKey), KeyError> {
         let path = path.to_owned();
         move |error: String| KeyError::Form { path, what, why: error }
     };
-    let private = key.to_pkcs8_pem(LineEnding::LF).map_err(|error| error.to_string());
+    // OpenSSL 3.0 does not read the later form, which has the public half too.
+    let alone = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
+    let private = alone.to_pkcs8_pem(LineEnding::LF).map_err(|error| error.to_string());
     let private = private.map_err(form("a private key"))?;
     let public = key.verifying_key().to_public_key_pem(LineEnding::LF);
     let public = public.map_err(|error| error.to_string()).map_err(form("a public key"))?;
@@ -179,6 +183,21 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
         assert_eq!(read_private(&files.private).unwrap().verifying_key(), public);
         assert_eq!(read_public(&files.public).unwrap(), public);
+    }
+
+    #[test]
+    fn the_keys_of_rfc_8410_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let pem = |name: &str, what: &str, text: &str| {
+            let path = directory.path().join(name);
+            let text = format!("-----BEGIN {what} KEY-----\n{text}\n-----END {what} KEY-----\n");
+            write_new(&path, text.as_bytes(), 0o600).unwrap();
+            path
+        };
+        let private = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+        let public = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+        let key = read_private(&pem("a.key", "PRIVATE", private)).unwrap();
+        assert_eq!(key.verifying_key(), read_public(&pem("a.pub", "PUBLIC", public)).unwrap());
     }
 
     #[test]
