@@ -56,6 +56,7 @@ mod plain;
 mod recovery;
 mod rival;
 mod slice_table;
+pub mod slots;
 mod stats;
 mod storage;
 mod target;

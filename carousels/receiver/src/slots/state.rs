@@ -1,0 +1,324 @@
+//! The state of the box as a value, and everything that may become of it.
+//!
+//! ```text
+//!              arm                    boots used up, rolled back, damaged
+//!  at rest ────────────> on trial ───────────────────────────────────────> at rest, as before
+//!     │                     │                                              (it failed once more)
+//!     │ fall back           └── commit ──> at rest, the other bank active, counters raised
+//!     └─> at rest, the other bank active
+//! ```
+//!
+//! Nothing here writes: [`Banks`](super::Banks) makes the next value, writes it, and only then goes
+//! by it.
+
+use alloc::vec::Vec;
+
+use arrayvec::ArrayVec;
+use stbcast_bootcast::Part;
+
+use super::{ArmError, Bank};
+use crate::Installation;
+
+/// Boots of an armed bank without a commit, before it counts as failed.
+pub const TRIAL_BOOTS: u8 = 3;
+
+/// Failed releases that are remembered.
+pub const FAILED_MAX: usize = 4;
+
+/// Trials of one release that may fail before it is denied.
+const TRIALS_MAX: u8 = 2;
+
+/// Longest root document that is kept, in bytes.
+pub const ROOT_BYTES_MAX: usize = 1_400;
+
+/// What the box remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// The bank that boots, unless the other one is on trial.
+    pub active: Bank,
+    /// What bank A and bank B hold. `None` while a bank is written, or holds nothing.
+    pub banks: [Option<Installed>; 2],
+    /// The bank that is not active is on trial.
+    pub trial: Option<Trial>,
+    /// Releases whose trial failed.
+    pub failed: ArrayVec<Failed, FAILED_MAX>,
+    /// The release that was committed last.
+    pub committed: Option<Committed>,
+    /// Least security epoch that may be installed: the highest that was ever committed.
+    pub epoch: u32,
+    /// It is not earlier than this, in seconds since 1970: the latest time that a signature proved.
+    pub time_floor: u64,
+    /// The newest root document that was verified, at most [`ROOT_BYTES_MAX`] bytes; empty where
+    /// there is none.
+    pub root: Vec<u8>,
+}
+
+/// What a bank holds: one release, all of its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// SHA-256 of the release statement.
+    pub release: [u8; 32],
+    /// Its number.
+    pub number: u64,
+    /// Its security epoch.
+    pub epoch: u32,
+    /// The time that it proves, in seconds since 1970.
+    pub time_floor: u64,
+    /// Boot image, splash and diagnostic image.
+    pub parts: [Option<Stored>; 3],
+}
+
+/// What a slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Length in bytes.
+    pub length: u64,
+    /// SHA-256 of these bytes.
+    pub sha256: [u8; 32],
+}
+
+/// A trial under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// Boots that it still has, at most [`TRIAL_BOOTS`], which is: armed, and not booted yet.
+    pub boots_left: u8,
+}
+
+/// A release whose trial failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// SHA-256 of the release statement.
+    pub release: [u8; 32],
+    /// Its number.
+    pub number: u64,
+    /// How many of its trials failed, 1 or more.
+    pub trials: u8,
+}
+
+/// The release that was committed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// SHA-256 of the release statement.
+    pub release: [u8; 32],
+    /// Its number.
+    pub number: u64,
+}
+
+/// Why a trial cannot be committed or rolled back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrialError {
+    /// There is no trial.
+    #[error("no release is on trial")]
+    None,
+    /// What was never booted cannot have passed its self test.
+    #[error("the release on trial has not been booted yet")]
+    NotBooted,
+}
+
+/// The place of a part in a bank's record.
+pub(super) const fn place(part: Part) -> usize {
+    match part {
+        Part::Kernel => 0,
+        Part::Splash => 1,
+        Part::Diagnostic => 2,
+    }
+}
+
+impl Default for State {
+    /// A box on which nothing was ever installed.
+    fn default() -> Self {
+        Self {
+            active: Bank::A,
+            banks: [None; 2],
+            trial: None,
+            failed: ArrayVec::new(),
+            committed: None,
+            epoch: 0,
+            time_floor: 0,
+            root: Vec::new(),
+        }
+    }
+}
+
+impl Installed {
+    /// What a bank holds once this is in it.
+    pub(super) fn of(installation: &Installation) -> Self {
+        let Installation { release, number, epoch, time_floor, .. } = *installation;
+        let mut parts = [None; 3];
+        for (part, content) in &installation.parts {
+            if let Some(slot) = parts.get_mut(place(*part)) {
+                *slot = Some(Stored { length: content.length, sha256: content.sha256 });
+            }
+        }
+        Self { release, number, epoch, time_floor, parts }
+    }
+
+    /// What the slot of a part holds.
+    pub fn part(&self, part: Part) -> Option<Stored> {
+        self.parts.get(place(part)).copied().flatten()
+    }
+}
+
+impl Failed {
+    /// Whether the release is not tried again.
+    pub const fn is_denied(&self) -> bool {
+        self.trials >= TRIALS_MAX
+    }
+}
+
+impl State {
+    /// The bank that is written: never the one that boots.
+    pub const fn inactive(&self) -> Bank {
+        self.active.other()
+    }
+
+    /// What a bank holds.
+    pub const fn bank(&self, bank: Bank) -> Option<&Installed> {
+        let [a, b] = &self.banks;
+        match bank {
+            Bank::A => a.as_ref(),
+            Bank::B => b.as_ref(),
+        }
+    }
+
+    pub(super) const fn bank_mut(&mut self, bank: Bank) -> &mut Option<Installed> {
+        let [a, b] = &mut self.banks;
+        match bank {
+            Bank::A => a,
+            Bank::B => b,
+        }
+    }
+
+    /// What is on trial, and how many boots it has left.
+    pub fn on_trial(&self) -> Option<(&Installed, Trial)> {
+        self.bank(self.inactive()).zip(self.trial)
+    }
+
+    /// How often a trial of a release failed.
+    pub fn failed(&self, release: &[u8; 32]) -> Option<&Failed> {
+        self.failed.iter().find(|failed| failed.release == *release)
+    }
+
+    /// The inactive bank is about to be written: it holds nothing from here on. Refused while it is
+    /// on trial.
+    #[must_use]
+    pub(super) const fn emptied(&mut self) -> bool {
+        if self.trial.is_some() {
+            return false;
+        }
+        *self.bank_mut(self.inactive()) = None;
+        true
+    }
+
+    /// Whether a release may be put on trial, whatever the slots hold.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub(super) fn may_arm(&self, installation: &Installation) -> Result<(), ArmError> {
+        let Installation { number, epoch, permitted_from, .. } = *installation;
+        if let Some((trial, _)) = self.on_trial() {
+            return Err(ArmError::OnTrial { number: trial.number });
+        }
+        if let Some(failed) = self.failed(&installation.release).filter(|f| f.is_denied()) {
+            return Err(ArmError::Denied { number, trials: failed.trials });
+        }
+        if epoch < self.epoch {
+            return Err(ArmError::Epoch { epoch, least: self.epoch });
+        }
+        if let Some(committed) = self.committed {
+            let is_same = committed.release == installation.release;
+            let is_permitted = permitted_from == Some(committed.number);
+            if number <= committed.number && !is_same && !is_permitted {
+                return Err(ArmError::Number { number, committed: committed.number });
+            }
+        }
+        if !installation.parts.iter().any(|(part, _)| *part == Part::Kernel) {
+            return Err(ArmError::NoImage);
+        }
+        Ok(())
+    }
+
+    /// Puts what the inactive bank holds on trial. No counter rises.
+    pub(super) fn arm(&mut self, installation: &Installation) -> Result<(), ArmError> {
+        self.may_arm(installation)?;
+        *self.bank_mut(self.inactive()) = Some(Installed::of(installation));
+        self.trial = Some(Trial { boots_left: TRIAL_BOOTS });
+        Ok(())
+    }
+
+    /// A boot: counts one of a trial, and ends the trial that has none left. What failed, if it did.
+    pub(super) fn boot(&mut self) -> Option<Failed> {
+        match &mut self.trial {
+            None => None,
+            Some(trial) => match trial.boots_left.checked_sub(1) {
+                Some(left) => {
+                    trial.boots_left = left;
+                    None
+                }
+                None => self.roll_back().ok(),
+            },
+        }
+    }
+
+    /// What is on trial has passed its self test: it is the active bank, and counters rise.
+    ///
+    /// # Errors
+    /// When nothing is on trial, or it was not booted yet.
+    pub(super) fn commit(&mut self) -> Result<Installed, TrialError> {
+        let (&installed, trial) = self.on_trial().ok_or(TrialError::None)?;
+        if trial.boots_left >= TRIAL_BOOTS {
+            return Err(TrialError::NotBooted);
+        }
+        let Installed { release, number, epoch, time_floor, .. } = installed;
+        self.active = self.inactive();
+        self.trial = None;
+        self.committed = Some(Committed { release, number });
+        self.epoch = self.epoch.max(epoch);
+        self.time_floor = self.time_floor.max(time_floor);
+        // What is older is refused by its number from here on.
+        self.failed.retain(|failed| failed.number > number);
+        Ok(installed)
+    }
+
+    /// What is on trial has failed: the bank that was active boots, and the other holds nothing.
+    ///
+    /// # Errors
+    /// When nothing is on trial.
+    pub(super) fn roll_back(&mut self) -> Result<Failed, TrialError> {
+        let (&Installed { release, number, .. }, _) = self.on_trial().ok_or(TrialError::None)?;
+        self.trial = None;
+        *self.bank_mut(self.inactive()) = None;
+        let before = self.failed(&release).map_or(0, |failed| failed.trials);
+        self.failed.retain(|failed| failed.release != release);
+        let failed = Failed { release, number, trials: before.saturating_add(1) };
+        if self.failed.is_full() {
+            let oldest = self.failed.iter().enumerate().min_by_key(|(_, failed)| failed.number);
+            if let Some((oldest, _)) = oldest {
+                self.failed.remove(oldest);
+            }
+        }
+        self.failed.push(failed);
+        Ok(failed)
+    }
+
+    /// The active bank cannot be booted: the other one is active, where it holds something that
+    /// may be installed. Counters stay.
+    #[must_use]
+    pub(super) fn fall_back(&mut self) -> bool {
+        let other = self.bank(self.inactive());
+        let is_legal = other.is_some_and(|other| other.epoch >= self.epoch);
+        if !is_legal || self.trial.is_some() {
+            return false;
+        }
+        self.active = self.inactive();
+        true
+    }
+
+    /// A signature proved that it is not earlier than this.
+    pub(super) fn note_time(&mut self, time_floor: u64) {
+        self.time_floor = self.time_floor.max(time_floor);
+    }
+}
+
+#[cfg(test)]
+mod tests;
