@@ -1,0 +1,15 @@
+//! CBOR in its one legal form, and COSE envelopes. `coset` is named under here alone.
+
+mod envelope;
+mod strict;
+
+pub(crate) use coset::cbor::Value;
+
+pub(crate) use envelope::Envelope;
+#[cfg(feature = "sign")]
+pub(crate) use envelope::Signer;
+#[cfg(feature = "sign")]
+pub(crate) use envelope::{multi, single};
+pub(crate) use strict::parse;
+#[cfg(feature = "sign")]
+pub(crate) use strict::write;

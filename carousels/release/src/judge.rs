@@ -1,0 +1,189 @@
+//! Whether a box follows a release: what it is, what it remembers, and what time it may be.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::{Check, Kind, Permit, Refusal, Release, Signed, Trust, on};
+
+/// What a box is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its model, as releases name it.
+    pub model: String,
+    /// Its hardware revision.
+    pub hardware: u32,
+    /// Its serial, as permits name it.
+    pub serial: String,
+}
+
+/// What a box remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Identity of the release that is installed and whole.
+    pub installed: Option<[u8; 32]>,
+    /// Release number last committed.
+    pub number: Option<u64>,
+    /// Security epoch last committed.
+    pub epoch: u32,
+    /// Unix seconds that have certainly passed ([`Release::time_floor`]).
+    pub time_floor: u64,
+    /// Identities of releases that failed their trials.
+    pub denied: Vec<[u8; 32]>,
+}
+
+/// What time it may be, in Unix seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// What the box's own clock says, where it has one.
+    pub own: Option<u64>,
+    /// What an unsigned EXT_TIME said. It never makes anything expire.
+    pub heard: Option<u64>,
+}
+
+impl Clock {
+    /// The least that it is: the floor, or the own clock where that is later.
+    pub fn earliest(&self, time_floor: u64) -> u64 {
+        self.own.unwrap_or_default().max(time_floor)
+    }
+
+    /// The most that it may be: what was heard counts, too.
+    pub fn latest(&self, time_floor: u64) -> u64 {
+        self.earliest(time_floor).max(self.heard.unwrap_or_default())
+    }
+}
+
+/// What a box does about a release that is for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It installs it.
+    Install {
+        /// The number committed, where a permit leads from there to an older release.
+        permitted_from: Option<u64>,
+    },
+    /// It has it.
+    Held,
+}
+
+impl Release {
+    /// The time floor once this release is committed: signed words alone raise it, because a clock
+    /// that anybody can set would lock the box out for good.
+    pub fn time_floor(&self, time_floor: u64) -> u64 {
+        time_floor.max(self.not_before)
+    }
+}
+
+impl Trust {
+    /// Judges a release that [`Trust::open`] gave, with the permits that it gave. What is installed
+    /// is held whatever the time is: expiry alone never stops a boot.
+    ///
+    /// # Errors
+    /// When the release is not for this box, not valid now, or older than what it committed.
+    pub fn judge(
+        &self,
+        release: &Signed<Release>,
+        identity: &Identity,
+        standing: &Standing,
+        clock: &Clock,
+        permits: &[Signed<Permit>],
+    ) -> Result<Verdict, Refusal> {
+        self.check_place(&release.value, identity)?;
+        if standing.installed == Some(release.id) {
+            return Ok(Verdict::Held);
+        }
+        self.check_time(&release.value, standing, clock)?;
+        self.check_epoch(&release.value, standing)?;
+        let number = release.value.number;
+        if standing.denied.contains(&release.id) && on(Check::Denied) {
+            return Err(Refusal::Denied { number });
+        }
+        let Some(committed) = standing.number else {
+            return Ok(Verdict::Install { permitted_from: None });
+        };
+        // Where nothing whole is left, the release last committed is got anew.
+        let again = number == committed && standing.installed.is_none();
+        if number > committed || again || !on(Check::Number) {
+            return Ok(Verdict::Install { permitted_from: None });
+        }
+        let now = clock.earliest(standing.time_floor);
+        let leads = |permit: &&Signed<Permit>| {
+            self.permits(&permit.value, release, identity, committed, now)
+        };
+        match permits.iter().find(leads) {
+            Some(_) => Ok(Verdict::Install { permitted_from: Some(committed) }),
+            None => Err(Refusal::Rollback { found: number, committed }),
+        }
+    }
+
+    fn check_place(&self, release: &Release, identity: &Identity) -> Result<(), Refusal> {
+        let kind = Kind::Release;
+        let wanted = &self.root().operator;
+        if release.operator != *wanted && on(Check::Operator) {
+            let (found, wanted) = (release.operator.clone(), wanted.clone());
+            return Err(Refusal::Operator { kind, found, wanted });
+        }
+        if !release.models.contains(&identity.model) && on(Check::Model) {
+            let (found, wanted) = (release.models.clone(), identity.model.clone());
+            return Err(Refusal::Model { kind, found, wanted });
+        }
+        if !release.hardware.contains(&identity.hardware) && on(Check::Hardware) {
+            let (first, last) = (*release.hardware.start(), *release.hardware.end());
+            return Err(Refusal::Hardware { first, last, hardware: identity.hardware });
+        }
+        Ok(())
+    }
+
+    fn check_time(
+        &self,
+        release: &Release,
+        standing: &Standing,
+        clock: &Clock,
+    ) -> Result<(), Refusal> {
+        let now = clock.earliest(standing.time_floor);
+        let expiry = self.root().expiry;
+        if now >= expiry && on(Check::RootExpiry) {
+            return Err(Refusal::Expired { kind: Kind::Root, expiry, now });
+        }
+        let expiry = release.expiry;
+        if now >= expiry && on(Check::Expiry) {
+            return Err(Refusal::Expired { kind: Kind::Release, expiry, now });
+        }
+        let (not_before, now) = (release.not_before, clock.latest(standing.time_floor));
+        if now < not_before && on(Check::NotBefore) {
+            return Err(Refusal::NotYetValid { not_before, now });
+        }
+        Ok(())
+    }
+
+    fn check_epoch(&self, release: &Release, standing: &Standing) -> Result<(), Refusal> {
+        let found = release.epoch;
+        for (least, check) in
+            [(self.root().epoch, Check::LeastEpoch), (standing.epoch, Check::Epoch)]
+        {
+            if found < least && on(check) {
+                return Err(Refusal::Epoch { found, least });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a permit leads this box from `committed` to `release` at a time that is at least
+    /// `now`.
+    fn permits(
+        &self,
+        permit: &Permit,
+        release: &Signed<Release>,
+        identity: &Identity,
+        committed: u64,
+        now: u64,
+    ) -> bool {
+        let named = permit.serials.is_empty() || permit.serials.contains(&identity.serial);
+        let to = permit.to == release.value.number && permit.release == release.id;
+        let holds = |right: bool, check: Check| right || !on(check);
+        holds(permit.operator == self.root().operator, Check::PermitOperator)
+            && holds(permit.models.contains(&identity.model), Check::PermitModel)
+            && holds(named, Check::PermitSerial)
+            && holds(permit.from == committed, Check::PermitFrom)
+            && holds(to, Check::PermitRelease)
+            && holds(now < permit.expiry, Check::PermitExpiry)
+    }
+}

@@ -1,0 +1,189 @@
+//! From bytes to a statement that may be believed: the root that is held decides whose keys count.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use crate::cose::{Envelope, parse};
+use crate::key::digest;
+use crate::{Check, KeyRole, Kind, Permit, Refusal, Release, Role, Root, on};
+
+/// What was signed, and the identity of the statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed<T> {
+    /// SHA-256 of the statement's bytes.
+    pub id: [u8; 32],
+    /// What it says.
+    pub value: T,
+}
+
+/// A statement whose signatures hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Statement {
+    /// The next root: hand its bytes to [`Trust::advance`].
+    Root(Box<Signed<Root>>),
+    /// A release.
+    Release(Box<Signed<Release>>),
+    /// A permit.
+    Permit(Box<Signed<Permit>>),
+}
+
+impl Statement {
+    /// What it is.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Root(_) => Kind::Root,
+            Self::Release(_) => Kind::Release,
+            Self::Permit(_) => Kind::Permit,
+        }
+    }
+}
+
+/// The root that a box goes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trust {
+    root: Root,
+    document: Vec<u8>,
+    id: [u8; 32],
+}
+
+impl Trust {
+    /// The root that came with the box or that it stored: believed because of where it is. That its
+    /// own keys signed it tells a broken file from a whole one.
+    ///
+    /// # Errors
+    /// When it is no root, or its own root keys did not sign it.
+    pub fn new(bytes: &[u8]) -> Result<Self, Refusal> {
+        let envelope = Envelope::open(bytes)?;
+        expect(&envelope, Kind::Root)?;
+        let root = Root::decode(payload(&envelope)?)?;
+        let keys = [(Role::Root, &root.root)];
+        verify(&envelope, &keys)?;
+        check_known(&envelope, &keys)?;
+        Ok(Self { root, document: bytes.to_vec(), id: digest(bytes) })
+    }
+
+    /// The root document.
+    pub const fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Its bytes, to be remembered.
+    pub fn document(&self) -> &[u8] {
+        &self.document
+    }
+
+    /// Its identity. The same statement heard again is no news.
+    pub const fn id(&self) -> &[u8; 32] {
+        &self.id
+    }
+
+    /// Goes on to the next root. What was refused before may now be legal, so who remembers digests
+    /// of refused statements forgets them.
+    ///
+    /// # Errors
+    /// When it is not number N + 1 of the same operator, with no lower epoch, signed by the
+    /// thresholds of both roots. The root that is held stays.
+    pub fn advance(&mut self, bytes: &[u8]) -> Result<(), Refusal> {
+        let root = self.next(&Envelope::open(bytes)?)?;
+        *self = Self { root, document: bytes.to_vec(), id: digest(bytes) };
+        Ok(())
+    }
+
+    /// Reads a statement: headers, then signatures, then what it says. Release keys sign releases,
+    /// release and channel keys sign permits, root keys sign the next root.
+    ///
+    /// # Errors
+    /// When it is not signed as it has to be, or is not legal. A root that is not the next one is
+    /// [`Refusal::RootNumber`] or [`Refusal::UnknownKey`].
+    pub fn open(&self, bytes: &[u8]) -> Result<Statement, Refusal> {
+        let envelope = Envelope::open(bytes)?;
+        let id = digest(bytes);
+        Ok(match envelope.kind {
+            Kind::Root => Statement::Root(Box::new(Signed { id, value: self.next(&envelope)? })),
+            Kind::Release => {
+                self.accept(&envelope, &[Role::Release])?;
+                let value = Release::decode(payload(&envelope)?)?;
+                Statement::Release(Box::new(Signed { id, value }))
+            }
+            Kind::Permit => {
+                self.accept(&envelope, &[Role::Release, Role::Channel])?;
+                let value = Permit::decode(payload(&envelope)?)?;
+                Statement::Permit(Box::new(Signed { id, value }))
+            }
+        })
+    }
+
+    /// Verifies signatures by the roles that all have to sign, and nobody else.
+    fn accept(&self, envelope: &Envelope, roles: &[Role]) -> Result<(), Refusal> {
+        let roles: Vec<_> = roles.iter().map(|&role| (role, self.root.role(role))).collect();
+        check_known(envelope, &roles)?;
+        verify(envelope, &roles)
+    }
+
+    fn next(&self, envelope: &Envelope) -> Result<Root, Refusal> {
+        expect(envelope, Kind::Root)?;
+        let held = (Role::Root, &self.root.root);
+        verify(envelope, &[held])?;
+        let root = Root::decode(payload(envelope)?)?;
+        if Some(root.number) != self.root.number.checked_add(1) && on(Check::RootNumber) {
+            return Err(Refusal::RootNumber { found: root.number, held: self.root.number });
+        }
+        if root.operator != self.root.operator && on(Check::RootOperator) {
+            let (found, wanted) = (root.operator, self.root.operator.clone());
+            return Err(Refusal::Operator { kind: Kind::Root, found, wanted });
+        }
+        if root.epoch < self.root.epoch && on(Check::RootEpoch) {
+            return Err(Refusal::RootEpoch { found: root.epoch, held: self.root.epoch });
+        }
+        let own = (Role::Root, &root.root);
+        check_known(envelope, &[held, own])?;
+        if on(Check::RootOwnKeys) {
+            verify(envelope, &[own])?;
+        }
+        Ok(root)
+    }
+}
+
+fn expect(envelope: &Envelope, wanted: Kind) -> Result<(), Refusal> {
+    let found = envelope.kind;
+    if found == wanted { Ok(()) } else { Err(Refusal::Kind { found, wanted }) }
+}
+
+fn payload(envelope: &Envelope) -> Result<crate::cose::Value, Refusal> {
+    parse("payload", Check::PayloadEncoding, envelope.payload())
+}
+
+/// Whether each signature is by a key of one of `roles`.
+fn check_known(envelope: &Envelope, roles: &[(Role, &KeyRole)]) -> Result<(), Refusal> {
+    for signer in &envelope.signers {
+        let known = roles.iter().any(|(_, role)| role.key(signer.kid).is_some());
+        if !known && on(Check::KnownKey) {
+            return Err(Refusal::UnknownKey { kind: envelope.kind, kid: signer.kid });
+        }
+    }
+    Ok(())
+}
+
+/// Verifies the signatures by keys of `roles` and holds each role against its threshold: a key
+/// counts once. Signatures of others are passed over.
+fn verify(envelope: &Envelope, roles: &[(Role, &KeyRole)]) -> Result<(), Refusal> {
+    for &(role, keys) in roles {
+        let mut signed = Vec::new();
+        for (which, signer) in envelope.signers.iter().enumerate() {
+            let Some(key) = keys.key(signer.kid) else { continue };
+            let right = !on(Check::Signature)
+                || key.verifies(&envelope.signed_bytes(which), &signer.signature);
+            if !right {
+                return Err(Refusal::Signature { kid: signer.kid });
+            }
+            if !signed.contains(key) {
+                signed.push(*key);
+            }
+        }
+        let (signed, threshold) = (signed.len(), keys.threshold);
+        if signed < usize::from(threshold) && on(Check::Threshold) {
+            return Err(Refusal::Threshold { role, signed, threshold });
+        }
+    }
+    Ok(())
+}

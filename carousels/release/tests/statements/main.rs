@@ -1,0 +1,4 @@
+//! Signed statements: what is taken, and what is not.
+
+mod sample;
+mod taken;
