@@ -114,6 +114,40 @@ checks! {
     PermitRelease = "permit-release" in Statement,
     /// A permit has not expired.
     PermitExpiry = "permit-expiry" in Statement,
+    /// A record of a slot's journal has its CRC.
+    JournalCrc = "journal-crc" in Slot,
+    /// The bytes that a record of a journal speaks of have their CRC.
+    JournalData = "journal-data" in Slot,
+    /// Nothing is written to a bank on trial.
+    SlotTrial = "slot-trial" in Slot,
+    /// A write of the state that failed is taken back before its bank is written.
+    SlotUnsure = "slot-unsure" in Slot,
+    /// Nothing is armed that failed its trials.
+    SlotDenied = "slot-denied" in Slot,
+    /// Nothing is armed below the epoch committed.
+    SlotEpoch = "slot-epoch" in Slot,
+    /// Nothing is armed that is not above the number committed, without a permit.
+    SlotNumber = "slot-number" in Slot,
+    /// Nothing is armed without a boot image.
+    SlotImage = "slot-image" in Slot,
+    /// Nothing is armed before all its parts were read back and had their digests.
+    SlotDigest = "slot-digest" in Slot,
+    /// A copy of the state has its CRC.
+    StateCrc = "state-crc" in Slot,
+    /// A trial has so many boots and no more.
+    TrialBoots = "trial-boots" in Slot,
+    /// Nothing is booted whose image has not its digest.
+    BootDigest = "boot-digest" in Slot,
+    /// The box falls back on no bank below the epoch committed.
+    BootEpoch = "boot-epoch" in Slot,
+    /// Nothing is committed that was not booted.
+    CommitBooted = "commit-booted" in Slot,
+    /// Counters rise when a release is committed, not when it is armed.
+    CommitCounters = "commit-counters" in Slot,
+    /// The epoch does not fall when a release is committed.
+    CommitEpoch = "commit-epoch" in Slot,
+    /// The time that is known to be past does not fall.
+    TimeFloor = "time-floor" in Slot,
 }
 
 /// Whether a check is made: always, but for a test that takes it out (`without`).

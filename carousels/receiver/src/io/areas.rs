@@ -238,7 +238,7 @@ fn hash(mut file: File, hasher: &mut Sha256) -> io::Result<u64> {
 }
 
 /// Writes parts one behind the other straight from where they lie.
-fn write_all_parts(file: &File, mut offset: u64, parts: &[&[u8]]) -> io::Result<()> {
+pub(super) fn write_all_parts(file: &File, mut offset: u64, parts: &[&[u8]]) -> io::Result<()> {
     for parts in parts.chunks(limits::WRITE_PARTS_MAX) {
         let mut slices: ArrayVec<IoSlice<'_>, { limits::WRITE_PARTS_MAX }> =
             parts.iter().map(|part| IoSlice::new(part)).collect();
@@ -272,9 +272,9 @@ fn read_exact(file: &File, offset: u64, length: u64, into: &mut Vec<u8>) -> io::
     }
 }
 
-struct OffsetReader<'a> {
-    file: &'a File,
-    offset: u64,
+pub(super) struct OffsetReader<'a> {
+    pub(super) file: &'a File,
+    pub(super) offset: u64,
 }
 
 impl Read for OffsetReader<'_> {

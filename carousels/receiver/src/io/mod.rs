@@ -3,6 +3,7 @@
 //! * [`fetch()`] puts one object into one file.
 //! * [`boot()`] plays the boot procedure into a [`Store`].
 //! * [`listen()`] tells what a channel carries.
+//! * [`BankFiles`] holds the banks of a box in a directory; [`slots()`] tells what is in them.
 //! * [`run()`] drives any session over any [`crate::Storage`].
 //! * [`cli`] is the program around them.
 //!
@@ -13,6 +14,7 @@ use std::net::IpAddr;
 use stbcast_object::Group;
 
 use crate::FetchError;
+use crate::slots::BanksError;
 
 mod areas;
 mod batch;
@@ -35,6 +37,7 @@ mod record;
 mod recoveries;
 mod repair;
 mod run;
+mod slots;
 mod store;
 mod summary;
 mod tftp;
@@ -56,6 +59,7 @@ pub use receive::{JoinError, ReceiveBuffer, ReceivePath, Receiver, WAIT};
 pub use record::RecordError;
 pub use repair::{AnnouncedObject, RepairFigures};
 pub use run::{RunOptions, RunSummary, run};
+pub use slots::{BankFiles, BankSummary, SlotSummary, SlotsSummary, commit, roll_back, slots};
 pub use store::{Store, StoreError, StoredImage, kept_parameters};
 pub use summary::{Counters, ObjectFigures, ReceiveFigures, Verification};
 pub use timed::StorageTimes;
@@ -73,6 +77,9 @@ pub enum IoError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The slots cannot be used.
+    #[error(transparent)]
+    Slots(#[from] BanksError<StorageError>),
     /// The recording cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),

@@ -243,9 +243,16 @@ impl Store {
     }
 }
 
-fn lock(directory: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(directory: &Path) -> Result<File, StoreError> {
     let path = directory.join(LOCK);
     let opened = File::options().create(true).truncate(false).write(true).open(&path);
+    let opened = match opened {
+        // Nothing can be written there, but what is there can be booted.
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            File::open(&path).or_else(|_| File::open(directory))
+        }
+        opened => opened,
+    };
     let file = opened.map_err(StorageError::doing("open", &path))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),

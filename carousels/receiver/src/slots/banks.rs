@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 
 use stbcast_bootcast::Part;
+use stbcast_release::{Check, Standing, on};
 
 use super::medium::{BootControl, Copy, Place, Slots};
 use super::resume::Current;
-use super::{Bank, BanksError, Failed, Installed, State, Stored, record};
+use super::{Bank, BanksError, Failed, Installed, State, Stored, Trial, record};
 use crate::Remembered;
 
 /// Times that something is read before it counts as unreadable.
@@ -118,9 +119,33 @@ impl<M: Slots + BootControl> Banks<M> {
         Some(self.state.root.as_slice()).filter(|root| !root.is_empty())
     }
 
-    /// What is to be booted, as [`Banks::settle`] decided it.
+    /// What is to be booted, as [`Banks::settle`] decided it last.
     pub const fn bootable(&self) -> Option<&Bootable> {
         self.bootable.as_ref()
+    }
+
+    /// What the box remembers, as releases are judged by it. Each part of what was committed last
+    /// is read: it is installed where all of them are whole.
+    pub fn standing(&mut self) -> Standing {
+        let active = self.state.active;
+        let installed = self.state.bank(active).copied().filter(|_| self.state.has_committed());
+        let installed = installed.filter(|installed| {
+            let is_whole = |part: Part| {
+                let stored = installed.part(part);
+                stored.is_none_or(|stored| {
+                    self.holds(Place::Slot(active, part), &stored).unwrap_or(false)
+                })
+            };
+            Part::ALL.into_iter().all(is_whole)
+        });
+        let denied = self.state.failed.iter().filter(|failed| failed.is_denied());
+        Standing {
+            installed: installed.map(|installed| installed.release),
+            number: self.state.committed.map(|committed| committed.number),
+            epoch: self.state.epoch,
+            time_floor: self.state.time_floor,
+            denied: denied.map(|failed| failed.release).collect(),
+        }
     }
 
     /// The medium.
@@ -141,58 +166,66 @@ impl<M: Slots + BootControl> Banks<M> {
     /// When the state cannot be written. [`Banks::bootable`] is decided all the same: a trial that
     /// cannot be counted is not booted.
     pub fn settle(&mut self) -> Result<Settled, BanksError<M::Error>> {
-        self.bootable = None;
         if self.copies.sequence > 0 && self.copies.good != [true; 2] {
             // A copy was damaged. Where it cannot be healed, the other one is enough.
             let _ = self.put(self.state.clone());
         }
-        let settled = self.settle_trial();
-        if let Ok(Settled::OnTrial { .. }) = settled {
-            return settled;
+        let (next, settled, bootable) = self.decide();
+        self.bootable = bootable;
+        if next == self.state {
+            return Ok(settled);
         }
-        let at_rest = self.settle_active();
-        match settled? {
-            Settled::AtRest => at_rest,
-            other => Ok(other),
+        let written = self.put(next);
+        if written.is_err() && bootable.is_some_and(|boot| boot.on_trial) {
+            let mut as_it_is = self.state.clone();
+            self.bootable = self.decide_at_rest(&mut as_it_is).1;
         }
+        written.map(|()| settled)
     }
 
-    fn settle_trial(&mut self) -> Result<Settled, BanksError<M::Error>> {
-        let mut next = self.state.clone();
-        if let Some(failed) = next.boot() {
-            self.put(next)?;
-            return Ok(Settled::RolledBack(failed));
-        }
-        let Some((&installed, trial)) = next.on_trial() else { return Ok(Settled::AtRest) };
-        self.put(next)?;
-        let bank = self.state.inactive();
-        if self.boots(bank, &installed) {
-            self.bootable = Some(Bootable { bank, on_trial: true, installed });
-            let (number, boots_left) = (installed.number, trial.boots_left);
-            return Ok(Settled::OnTrial { number, boots_left });
-        }
-        self.roll_back().map(Settled::RolledBack)
+    /// What [`Banks::settle`] would find bootable now. Nothing is written, and no boot counted.
+    pub fn would_boot(&mut self) -> Option<Bootable> {
+        self.decide().2
     }
 
-    fn settle_active(&mut self) -> Result<Settled, BanksError<M::Error>> {
-        let bank = self.state.active;
-        let installed = self.state.bank(bank).copied();
-        if let Some(installed) = installed.filter(|installed| self.boots(bank, installed)) {
-            self.bootable = Some(Bootable { bank, on_trial: false, installed });
-            return Ok(Settled::AtRest);
-        }
+    /// The next state, what it means, and what is booted with it.
+    fn decide(&mut self) -> (State, Settled, Option<Bootable>) {
         let mut next = self.state.clone();
-        let (bank, installed) = (next.inactive(), next.bank(next.inactive()).copied());
-        let Some(installed) = installed.filter(|_| next.fall_back()) else {
-            return Ok(Settled::Nothing);
-        };
-        if !self.boots(bank, &installed) {
-            return Ok(Settled::Nothing);
+        let mut failed = next.boot();
+        if let Some((&installed, Trial { boots_left })) = next.on_trial() {
+            let bank = next.inactive();
+            if self.boots(bank, &installed) {
+                let boot = Bootable { bank, on_trial: true, installed };
+                let settled = Settled::OnTrial { number: installed.number, boots_left };
+                return (next, settled, Some(boot));
+            }
+            failed = next.roll_back().ok();
         }
-        self.bootable = Some(Bootable { bank, on_trial: false, installed });
-        // What runs from here on must not be taken for the bank that is written.
-        self.put(next)?;
-        Ok(Settled::FellBack { number: installed.number })
+        let (settled, bootable) = self.decide_at_rest(&mut next);
+        (next, failed.map_or(settled, Settled::RolledBack), bootable)
+    }
+
+    /// The same without a trial.
+    fn decide_at_rest(&mut self, next: &mut State) -> (Settled, Option<Bootable>) {
+        let mut settled = Settled::AtRest;
+        for _ in Bank::ALL {
+            let bank = next.active;
+            let installed = next.bank(bank).copied();
+            if let Some(installed) = installed.filter(|installed| self.boots(bank, installed)) {
+                return (settled, Some(Bootable { bank, on_trial: false, installed }));
+            }
+            let other = next.bank(bank.other()).map(|other| other.number);
+            let Some(number) = other.filter(|_| settled == Settled::AtRest && next.fall_back())
+            else {
+                break;
+            };
+            settled = Settled::FellBack { number };
+        }
+        // Nothing boots: the bank that was active stays it.
+        if settled != Settled::AtRest {
+            next.active = next.inactive();
+        }
+        (Settled::Nothing, None)
     }
 
     /// The release on trial passed its self test: it stays, and counters rise.
@@ -203,7 +236,7 @@ impl<M: Slots + BootControl> Banks<M> {
         let mut next = self.state.clone();
         let installed = next.commit().map_err(BanksError::Trial)?;
         self.put(next)?;
-        self.current = None;
+        (self.current, self.bootable) = (None, None);
         Ok(installed)
     }
 
@@ -215,7 +248,7 @@ impl<M: Slots + BootControl> Banks<M> {
         let mut next = self.state.clone();
         let failed = next.roll_back().map_err(BanksError::Trial)?;
         self.put(next)?;
-        self.current = None;
+        (self.current, self.bootable) = (None, None);
         Ok(failed)
     }
 
@@ -238,8 +271,12 @@ impl<M: Slots + BootControl> Banks<M> {
         if !next.emptied() {
             return Err(BanksError::OnTrial);
         }
+        if self.bootable.is_some_and(|boot| boot.bank == next.inactive()) {
+            // It could not be written down that the box fell back on it.
+            return Err(BanksError::Boots);
+        }
         // A state of which nothing is known here may have this very bank on trial.
-        if next != self.state || self.copies.unsure {
+        if next != self.state || self.copies.unsure && on(Check::SlotUnsure) {
             self.put(next)?;
         }
         Ok(self.state.inactive())
@@ -279,11 +316,12 @@ impl<M: Slots + BootControl> Banks<M> {
     /// Whether the boot image of a bank is what its record says.
     fn boots(&mut self, bank: Bank, installed: &Installed) -> bool {
         let Some(image) = installed.part(Part::Kernel) else { return false };
-        self.holds(Place::Slot(bank, Part::Kernel), &image).unwrap_or(false)
+        let is_whole = self.holds(Place::Slot(bank, Part::Kernel), &image).unwrap_or(false);
+        is_whole || !on(Check::BootDigest)
     }
 
     /// Whether a place holds these bytes, all of them read.
-    pub(super) fn holds(
+    pub(crate) fn holds(
         &mut self,
         place: Place,
         stored: &Stored,
@@ -375,4 +413,4 @@ fn tried<T, E>(mut read: impl FnMut() -> Result<T, E>) -> Result<T, E> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

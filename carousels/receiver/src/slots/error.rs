@@ -63,6 +63,9 @@ pub enum BanksError<E> {
     /// The inactive bank is what runs.
     #[error("a release is on trial: its bank is not written before it is committed or rolled back")]
     OnTrial,
+    /// The inactive bank is what runs, and that could not be written down.
+    #[error("the box fell back on this bank: it is not written before that could be written down")]
+    Boots,
     /// An operation without an object to work on.
     #[error("the slots were asked to {0} although no part of a release has begun")]
     NotBegun(&'static str),

@@ -13,6 +13,8 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use stbcast_release::{Check, on};
+
 use super::checksum::{Crc, crc32};
 use crate::Content;
 
@@ -125,7 +127,8 @@ impl Header {
         let (count, rest) = rest.split_first_chunk()?;
         let (data, rest) = rest.split_first_chunk()?;
         let (crc, _) = rest.split_first_chunk()?;
-        if self.seal(*first, *count, *data) != u32::from_le_bytes(*crc) {
+        let is_sealed = self.seal(*first, *count, *data) == u32::from_le_bytes(*crc);
+        if !is_sealed && on(Check::JournalCrc) {
             return None;
         }
         let [first, count, crc] = [*first, *count, *data].map(u32::from_le_bytes);
@@ -165,7 +168,7 @@ pub(super) fn merged(mut ranges: Vec<Range<u32>>) -> Vec<Range<u32>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const CONTENT: Content = Content { sha256: [7; 32], length: 10_001, symbol_bytes: 1_000 };
@@ -181,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bit_that_flipped_anywhere_makes_it_no_record() {
+    pub(in crate::slots) fn a_bit_that_flipped_anywhere_makes_it_no_record() {
         let header = Header::new(CONTENT);
         let record = header.record(&Record::Symbols { symbols: 0..4, crc: 1 });
         for bit in 0..RECORD_BYTES * 8 {

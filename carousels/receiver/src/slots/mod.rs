@@ -41,3 +41,6 @@ pub use state::{
     Committed, FAILED_MAX, Failed, Installed, ROOT_BYTES_MAX, State, Stored, TRIAL_BOOTS, Trial,
     TrialError,
 };
+
+#[cfg(test)]
+mod checks;

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use sha2::{Digest, Sha256};
 use stbcast_bootcast::Part;
+use stbcast_release::{Check, on};
 
 use super::checksum::Crc;
 use super::journal::{
@@ -199,7 +200,8 @@ impl<M: Slots + BootControl> Banks<M> {
 
     /// Whether the slot has these symbols. What cannot be read is not there.
     fn has(&mut self, slot: Place, content: &Content, symbols: &Range<u32>, crc: u32) -> bool {
-        self.crc_of(slot, content, symbols).is_ok_and(|found| found == crc)
+        let found = self.crc_of(slot, content, symbols);
+        found.is_ok_and(|found| found == crc || !on(Check::JournalData))
     }
 
     fn crc_of(

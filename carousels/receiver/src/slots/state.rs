@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
 use stbcast_bootcast::Part;
+use stbcast_release::{Check, on};
 
 use super::{ArmError, Bank};
 use crate::Installation;
@@ -202,12 +203,18 @@ impl State {
     /// The inactive bank is about to be written: it holds nothing from here on. Refused while it is
     /// on trial.
     #[must_use]
-    pub(super) const fn emptied(&mut self) -> bool {
-        if self.trial.is_some() {
+    pub(super) fn emptied(&mut self) -> bool {
+        if self.trial.is_some() && on(Check::SlotTrial) {
             return false;
         }
         *self.bank_mut(self.inactive()) = None;
         true
+    }
+
+    /// Whether the active bank holds the release that was committed last.
+    pub(super) fn has_committed(&self) -> bool {
+        let active = self.bank(self.active).map(|active| active.release);
+        active.is_some() && active == self.committed.map(|committed| committed.release)
     }
 
     /// Whether a release may be put on trial, whatever the slots hold.
@@ -219,20 +226,24 @@ impl State {
         if let Some((trial, _)) = self.on_trial() {
             return Err(ArmError::OnTrial { number: trial.number });
         }
-        if let Some(failed) = self.failed(&installation.release).filter(|f| f.is_denied()) {
+        let failed = self.failed(&installation.release).filter(|failed| failed.is_denied());
+        if let Some(failed) = failed.filter(|_| on(Check::SlotDenied)) {
             return Err(ArmError::Denied { number, trials: failed.trials });
         }
-        if epoch < self.epoch {
+        if epoch < self.epoch && on(Check::SlotEpoch) {
             return Err(ArmError::Epoch { epoch, least: self.epoch });
         }
-        if let Some(committed) = self.committed {
-            let is_same = committed.release == installation.release;
+        if let Some(committed) = self.committed.filter(|_| on(Check::SlotNumber)) {
             let is_permitted = permitted_from == Some(committed.number);
-            if number <= committed.number && !is_same && !is_permitted {
+            // What was committed last is got anew where it is not there any more.
+            let again = committed.release == installation.release || !self.has_committed();
+            let is_above = number > committed.number || number == committed.number && again;
+            if !is_above && !is_permitted {
                 return Err(ArmError::Number { number, committed: committed.number });
             }
         }
-        if !installation.parts.iter().any(|(part, _)| *part == Part::Kernel) {
+        let has_image = installation.parts.iter().any(|(part, _)| *part == Part::Kernel);
+        if !has_image && on(Check::SlotImage) {
             return Err(ArmError::NoImage);
         }
         Ok(())
@@ -243,6 +254,9 @@ impl State {
         self.may_arm(installation)?;
         *self.bank_mut(self.inactive()) = Some(Installed::of(installation));
         self.trial = Some(Trial { boots_left: TRIAL_BOOTS });
+        if !on(Check::CommitCounters) {
+            self.raise(&Installed::of(installation));
+        }
         Ok(())
     }
 
@@ -255,7 +269,8 @@ impl State {
                     trial.boots_left = left;
                     None
                 }
-                None => self.roll_back().ok(),
+                None if on(Check::TrialBoots) => self.roll_back().ok(),
+                None => None,
             },
         }
     }
@@ -266,18 +281,22 @@ impl State {
     /// When nothing is on trial, or it was not booted yet.
     pub(super) fn commit(&mut self) -> Result<Installed, TrialError> {
         let (&installed, trial) = self.on_trial().ok_or(TrialError::None)?;
-        if trial.boots_left >= TRIAL_BOOTS {
+        if trial.boots_left >= TRIAL_BOOTS && on(Check::CommitBooted) {
             return Err(TrialError::NotBooted);
         }
-        let Installed { release, number, epoch, time_floor, .. } = installed;
         self.active = self.inactive();
         self.trial = None;
-        self.committed = Some(Committed { release, number });
-        self.epoch = self.epoch.max(epoch);
-        self.time_floor = self.time_floor.max(time_floor);
+        self.raise(&installed);
         // What is older is refused by its number from here on.
-        self.failed.retain(|failed| failed.number > number);
+        self.failed.retain(|failed| failed.number > installed.number);
         Ok(installed)
+    }
+
+    fn raise(&mut self, installed: &Installed) {
+        let Installed { release, number, epoch, time_floor, .. } = *installed;
+        self.committed = Some(Committed { release, number });
+        self.epoch = if on(Check::CommitEpoch) { self.epoch.max(epoch) } else { epoch };
+        self.note_time(time_floor);
     }
 
     /// What is on trial has failed: the bank that was active boots, and the other holds nothing.
@@ -306,7 +325,8 @@ impl State {
     #[must_use]
     pub(super) fn fall_back(&mut self) -> bool {
         let other = self.bank(self.inactive());
-        let is_legal = other.is_some_and(|other| other.epoch >= self.epoch);
+        let is_legal =
+            other.is_some_and(|other| other.epoch >= self.epoch || !on(Check::BootEpoch));
         if !is_legal || self.trial.is_some() {
             return false;
         }
@@ -316,9 +336,10 @@ impl State {
 
     /// A signature proved that it is not earlier than this.
     pub(super) fn note_time(&mut self, time_floor: u64) {
-        self.time_floor = self.time_floor.max(time_floor);
+        let floor = if on(Check::TimeFloor) { self.time_floor } else { 0 };
+        self.time_floor = floor.max(time_floor);
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

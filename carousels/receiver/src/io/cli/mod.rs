@@ -20,9 +20,12 @@ use super::{Interface, IoError, box_identity};
 use crate::{AllowedHost, Hosts, UnicastOptions};
 
 mod boot;
+mod commit;
 mod console;
 mod fetch;
 mod listen;
+mod rollback;
+mod slots;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -43,6 +46,12 @@ enum Verb {
     Listen(listen::Arguments),
     /// Boot as a box does: control object, splash, boot image.
     Boot(Box<boot::Arguments>),
+    /// Tell what the banks of a box hold, and what it boots next.
+    Slots(slots::Arguments),
+    /// Keep the release on trial: its self test has passed.
+    Commit(commit::Arguments),
+    /// End the trial of a release: the box boots what it booted before.
+    Rollback(rollback::Arguments),
 }
 
 /// Where to listen and to whom.
@@ -158,6 +167,9 @@ pub fn run() -> ExitCode {
         Verb::Fetch(arguments) => fetch::run(&arguments, stop),
         Verb::Listen(arguments) => listen::run(&arguments, stop),
         Verb::Boot(arguments) => boot::run(&arguments, stop),
+        Verb::Slots(arguments) => slots::run(&arguments),
+        Verb::Commit(arguments) => commit::run(&arguments),
+        Verb::Rollback(arguments) => rollback::run(&arguments),
     }
 }
 

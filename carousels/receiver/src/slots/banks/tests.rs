@@ -84,7 +84,7 @@ fn boots(banks: &Banks<MemoryMedium>) -> Option<(Bank, u64, bool)> {
 }
 
 #[test]
-fn a_release_is_received_armed_tried_and_committed() {
+pub(in crate::slots) fn a_release_is_received_armed_tried_and_committed() {
     let mut banks = installed();
     assert_eq!(banks.settle(), Ok(Settled::AtRest));
     assert_eq!(boots(&banks), Some((Bank::B, 1, false)));
@@ -102,7 +102,7 @@ fn a_release_is_received_armed_tried_and_committed() {
 }
 
 #[test]
-fn a_trial_that_is_never_committed_ends_and_what_was_there_before_boots() {
+pub(in crate::slots) fn a_trial_that_is_never_committed_ends_and_what_was_there_before_boots() {
     let mut banks = installed();
     receive_all(&mut banks, 2).unwrap();
     banks.arm(&release(2)).unwrap();
@@ -128,7 +128,7 @@ fn a_trial_that_is_never_committed_ends_and_what_was_there_before_boots() {
 }
 
 #[test]
-fn nothing_is_armed_whose_bytes_are_not_what_was_signed() {
+pub(in crate::slots) fn nothing_is_armed_whose_bytes_are_not_what_was_signed() {
     for part in [Part::Kernel, Part::Splash] {
         let mut banks = installed();
         receive_all(&mut banks, 2).unwrap();
@@ -143,7 +143,7 @@ fn nothing_is_armed_whose_bytes_are_not_what_was_signed() {
 }
 
 #[test]
-fn a_bank_on_trial_is_not_written() {
+pub(in crate::slots) fn a_bank_on_trial_is_not_written() {
     let mut banks = installed();
     receive_all(&mut banks, 2).unwrap();
     banks.arm(&release(2)).unwrap();
@@ -156,7 +156,7 @@ fn a_bank_on_trial_is_not_written() {
 }
 
 #[test]
-fn a_restart_goes_on_with_what_the_slot_holds() {
+pub(in crate::slots) fn a_restart_goes_on_with_what_the_slot_holds() {
     let mut banks = installed();
     let (bytes, part) = (image(2), Role::Part(Part::Kernel));
     assert_eq!(banks.resume(part, None, &content(&bytes)), Ok(vec![]));
@@ -180,7 +180,7 @@ fn a_restart_goes_on_with_what_the_slot_holds() {
 }
 
 #[test]
-fn records_of_a_journal_stand_alone() {
+pub(in crate::slots) fn records_of_a_journal_stand_alone() {
     let mut banks = installed();
     let bytes = image(2);
     receive(&mut banks, Part::Kernel, &bytes).unwrap();
@@ -199,7 +199,7 @@ fn records_of_a_journal_stand_alone() {
 }
 
 #[test]
-fn what_was_wrong_is_not_held_after_a_restart() {
+pub(in crate::slots) fn what_was_wrong_is_not_held_after_a_restart() {
     let mut banks = installed();
     let (bytes, part) = (image(2), Role::Part(Part::Kernel));
     banks.resume(part, None, &content(&bytes)).unwrap();
@@ -213,7 +213,7 @@ fn what_was_wrong_is_not_held_after_a_restart() {
 }
 
 #[test]
-fn a_slot_of_another_content_holds_nothing_of_this_one() {
+pub(in crate::slots) fn a_slot_of_another_content_holds_nothing_of_this_one() {
     let mut banks = installed();
     receive_all(&mut banks, 2).unwrap();
     assert_eq!(receive_all(&mut banks, 3), Ok(306));
@@ -221,7 +221,7 @@ fn a_slot_of_another_content_holds_nothing_of_this_one() {
 }
 
 #[test]
-fn a_part_that_the_active_bank_has_is_copied_from_there() {
+pub(in crate::slots) fn a_part_that_the_active_bank_has_is_copied_from_there() {
     let mut banks = installed();
     assert_eq!(receive(&mut banks, Part::Splash, &image(1)[..5_000]), Ok(0));
     assert_eq!(receive(&mut banks, Part::Kernel, &image(1)), Ok(0));
@@ -237,7 +237,7 @@ fn a_part_that_the_active_bank_has_is_copied_from_there() {
 }
 
 #[test]
-fn a_damaged_image_is_not_booted_where_the_other_bank_is_whole() {
+pub(in crate::slots) fn a_damaged_image_is_not_booted_where_the_other_bank_is_whole() {
     let mut banks = installed();
     receive_all(&mut banks, 2).unwrap();
     banks.arm(&release(2)).unwrap();
@@ -263,7 +263,7 @@ fn a_damaged_image_is_not_booted_where_the_other_bank_is_whole() {
 }
 
 #[test]
-fn one_damaged_copy_of_the_state_takes_nothing_back() {
+pub(in crate::slots) fn one_damaged_copy_of_the_state_takes_nothing_back() {
     for copy in Copy::ALL {
         for damage in [|bytes: &mut Vec<u8>| bytes.clear(), |bytes: &mut Vec<u8>| bytes[700] ^= 1] {
             let mut banks = installed();
@@ -282,7 +282,7 @@ fn one_damaged_copy_of_the_state_takes_nothing_back() {
 }
 
 #[test]
-fn a_box_whose_state_is_gone_begins_anew_and_says_so() {
+pub(in crate::slots) fn a_box_whose_state_is_gone_begins_anew_and_says_so() {
     let mut banks = installed();
     for copy in Copy::ALL {
         banks.medium.state_mut(copy)[700] ^= 1;
@@ -296,7 +296,7 @@ fn a_box_whose_state_is_gone_begins_anew_and_says_so() {
 }
 
 #[test]
-fn what_statements_told_is_known_after_a_restart() {
+pub(in crate::slots) fn what_statements_told_is_known_after_a_restart() {
     let mut banks = installed();
     assert_eq!(banks.root(), None);
     let told =
@@ -314,7 +314,29 @@ fn what_statements_told_is_known_after_a_restart() {
 }
 
 #[test]
-fn only_parts_have_slots_and_nothing_is_written_before_one_has_begun() {
+pub(in crate::slots) fn a_box_stands_by_what_it_committed_where_all_of_that_is_whole() {
+    let mut banks = Banks::open(MemoryMedium::default()).unwrap();
+    assert_eq!(banks.standing(), Standing::default());
+    let mut banks = installed();
+    let standing = Standing { installed: Some([1; 32]), number: Some(1), ..Standing::default() };
+    assert_eq!(banks.standing(), standing);
+    receive_all(&mut banks, 2).unwrap();
+    for _ in 0..2 {
+        banks.arm(&release(2)).unwrap();
+        banks.settle().unwrap();
+        assert_eq!(banks.standing(), standing, "what is on trial is not installed");
+        banks.roll_back().unwrap();
+        receive_all(&mut banks, 2).unwrap();
+    }
+    let standing = Standing { denied: vec![[2; 32]], ..standing };
+    assert_eq!(banks.standing(), standing);
+    banks.medium.bytes_mut(Place::Slot(Bank::B, Part::Splash))[0] ^= 1;
+    let standing = Standing { installed: None, ..standing };
+    assert_eq!(banks.standing(), standing, "its splash is damaged");
+}
+
+#[test]
+pub(in crate::slots) fn only_parts_have_slots_and_nothing_is_written_before_one_has_begun() {
     let mut banks = installed();
     assert_eq!(banks.begin(Role::Control, None), Err(BanksError::NotAPart));
     assert_eq!(banks.write(Area::Slot, 0, &[1]), Err(BanksError::NotBegun("write")));
@@ -388,7 +410,8 @@ fn failing() -> Banks<Failing> {
 }
 
 #[test]
-fn a_box_that_cannot_write_boots_what_it_booted_and_never_an_uncounted_trial() {
+pub(in crate::slots) fn a_box_that_cannot_write_boots_what_it_booted_and_never_an_uncounted_trial()
+{
     let mut banks = failing();
     receive_all(&mut banks, 2).unwrap();
     banks.medium.refuses = true;
@@ -406,7 +429,8 @@ fn a_box_that_cannot_write_boots_what_it_booted_and_never_an_uncounted_trial() {
 }
 
 #[test]
-fn a_bank_that_may_be_armed_after_all_is_not_written_before_that_is_taken_back() {
+pub(in crate::slots) fn a_bank_that_may_be_armed_after_all_is_not_written_before_that_is_taken_back()
+ {
     let mut banks = failing();
     receive_all(&mut banks, 2).unwrap();
     (banks.medium.refuses, banks.medium.writes_all_the_same) = (true, true);
@@ -426,7 +450,7 @@ fn a_bank_that_may_be_armed_after_all_is_not_written_before_that_is_taken_back()
 }
 
 #[test]
-fn an_object_whose_bytes_could_not_be_made_durable_is_not_gone_on_with() {
+pub(in crate::slots) fn an_object_whose_bytes_could_not_be_made_durable_is_not_gone_on_with() {
     let mut banks = failing();
     banks.resume(Role::Part(Part::Kernel), None, &content(&image(2))).unwrap();
     banks.medium.fails_to_sync = true;

@@ -108,7 +108,7 @@ fn full() -> State {
 }
 
 #[test]
-fn a_bit_that_flipped_anywhere_makes_it_no_record() {
+pub(in crate::slots) fn a_bit_that_flipped_anywhere_makes_it_no_record() {
     let bytes = encode(&full(), 1);
     for bit in 0..BYTES * 8 {
         let mut flipped = bytes.clone();

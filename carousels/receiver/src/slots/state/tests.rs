@@ -109,7 +109,7 @@ fn table(events: &[What], is: &str, rows: &[(What, &str, &str)]) {
 }
 
 #[test]
-fn a_new_box_has_nothing_to_boot_and_arms_any_release() {
+pub(in crate::slots) fn a_new_box_has_nothing_to_boot_and_arms_any_release() {
     table(
         &[],
         "[-] -",
@@ -126,7 +126,7 @@ fn a_new_box_has_nothing_to_boot_and_arms_any_release() {
 }
 
 #[test]
-fn an_armed_release_is_booted_before_it_is_committed() {
+pub(in crate::slots) fn an_armed_release_is_booted_before_it_is_committed() {
     table(
         &[Arm(11)],
         "[-] 11? 3",
@@ -142,7 +142,8 @@ fn an_armed_release_is_booted_before_it_is_committed() {
 }
 
 #[test]
-fn a_release_on_trial_is_committed_or_rolled_back_and_counters_rise_only_then() {
+pub(in crate::slots) fn a_release_on_trial_is_committed_or_rolled_back_and_counters_rise_only_then()
+{
     let events = [&INSTALLED[..], &[Arm(22), Boot]].concat();
     table(
         &events,
@@ -163,7 +164,7 @@ fn a_release_on_trial_is_committed_or_rolled_back_and_counters_rise_only_then() 
 }
 
 #[test]
-fn a_trial_without_boots_left_has_failed() {
+pub(in crate::slots) fn a_trial_without_boots_left_has_failed() {
     let events = [&INSTALLED[..], &[Arm(22), Boot, Boot, Boot]].concat();
     table(
         &events,
@@ -178,7 +179,8 @@ fn a_trial_without_boots_left_has_failed() {
 }
 
 #[test]
-fn what_is_committed_is_not_gone_behind_without_a_permit_and_never_behind_its_epoch() {
+pub(in crate::slots) fn what_is_committed_is_not_gone_behind_without_a_permit_and_never_behind_its_epoch()
+ {
     let events = [&INSTALLED[..], &[Arm(22), Boot, Commit]].concat();
     let low = "security epoch 1 is too low: the box accepts 2 and above";
     table(
@@ -207,7 +209,8 @@ fn what_is_committed_is_not_gone_behind_without_a_permit_and_never_behind_its_ep
 }
 
 #[test]
-fn the_other_bank_is_fallen_back_on_where_its_epoch_is_legal_and_counters_stay() {
+pub(in crate::slots) fn the_other_bank_is_fallen_back_on_where_its_epoch_is_legal_and_counters_stay()
+ {
     let events = [&INSTALLED[..], &[Arm(12), Boot, Commit]].concat();
     table(&events, "[12] 11 e1 #12", &[(FallBack, "12 [11] e1 #12", "")]);
     let events = [&events[..], &[FallBack]].concat();
@@ -224,7 +227,7 @@ fn the_other_bank_is_fallen_back_on_where_its_epoch_is_legal_and_counters_stay()
 }
 
 #[test]
-fn the_same_release_is_tried_twice_and_a_higher_one_is_tried() {
+pub(in crate::slots) fn the_same_release_is_tried_twice_and_a_higher_one_is_tried() {
     let once = [&INSTALLED[..], &[Arm(22), RollBack]].concat();
     table(&once, "- [11] e1 #11 x22:1", &[(Arm(22), "22? 3 [11] e1 #11 x22:1", "")]);
     let twice = [&once[..], &[Arm(22), Boot, RollBack]].concat();
@@ -248,13 +251,13 @@ fn the_same_release_is_tried_twice_and_a_higher_one_is_tried() {
 }
 
 #[test]
-fn the_oldest_of_many_failed_releases_is_forgotten() {
+pub(in crate::slots) fn the_oldest_of_many_failed_releases_is_forgotten() {
     let failing: Vec<_> = (23..28).rev().flat_map(|number| [Arm(number), RollBack]).collect();
     assert_eq!(shown(&after(&failing)), "[-] - x27:1 x26:1 x25:1 x23:1");
 }
 
 #[test]
-fn a_release_without_a_boot_image_is_not_armed() {
+pub(in crate::slots) fn a_release_without_a_boot_image_is_not_armed() {
     let mut installation = release(11);
     installation.parts.remove(0);
     let mut state = State::default();
@@ -263,7 +266,7 @@ fn a_release_without_a_boot_image_is_not_armed() {
 }
 
 #[test]
-fn a_commit_proves_the_time_of_its_release_and_time_never_falls() {
+pub(in crate::slots) fn a_commit_proves_the_time_of_its_release_and_time_never_falls() {
     let mut state = after(&INSTALLED);
     assert_eq!(state.time_floor, 1_100);
     state.note_time(5_000);
@@ -276,11 +279,20 @@ fn a_commit_proves_the_time_of_its_release_and_time_never_falls() {
 }
 
 #[test]
-fn a_bank_remembers_each_part_of_its_release() {
+pub(in crate::slots) fn a_bank_remembers_each_part_of_its_release() {
     let state = after(&INSTALLED);
     let installed = state.bank(Bank::B).unwrap();
     let stored = Some(Stored { length: 11_000, sha256: [11; 32] });
     assert_eq!(installed.part(Part::Kernel), stored);
     assert_eq!(installed.part(Part::Splash), stored);
     assert_eq!(installed.part(Part::Diagnostic), None);
+}
+
+#[test]
+pub(in crate::slots) fn an_epoch_does_not_fall_even_where_a_lower_one_was_armed() {
+    let mut state = after(&[Arm(11), Boot]);
+    // As if a root document had raised it meanwhile.
+    state.epoch = 2;
+    state.commit().unwrap();
+    assert_eq!(state.epoch, 2);
 }
