@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use stbcast_flute::fdt::{Companion, File, Kind, LocationError, toi_candidates};
-use stbcast_flute::{DEFAULT_TSI, Fti};
+use stbcast_flute::{DEFAULT_TSI, Fti, Statement};
 use stbcast_infocast::ObjectType;
 use stbcast_object::Micros;
 
@@ -14,6 +14,15 @@ use crate::spool::Digest;
 
 /// Boxes know a description for at most a day after the last one (PROTOCOL.md, 2.5).
 const REMEMBERED: Micros = Micros::from_secs(86_400);
+
+/// All that an announce session says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Description {
+    /// The objects.
+    pub files: Vec<File>,
+    /// What the operator signed.
+    pub statements: Vec<Statement>,
+}
 
 /// What is known of an object when it is described.
 #[derive(Clone, Copy, Debug)]

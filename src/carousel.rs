@@ -1,6 +1,6 @@
 //! What a channel sends, whatever the protocol: which datagram is next.
 
-use stbcast_flute::{AnnounceSession, CompanionSession, FdtSender};
+use stbcast_flute::{AnnounceSession, CompanionSession, FdtSender, Statement};
 use stbcast_object::{Datagram, Micros};
 
 /// Bytes of the longest trailer of Infocast.
@@ -27,7 +27,7 @@ pub enum Carousel {
 pub enum Outgoing {
     /// Gathered from where its parts lie.
     Parts(Datagram),
-    /// A datagram of a description, made at send time.
+    /// A datagram of a description or with a statement, made at send time.
     Whole(Vec<u8>),
 }
 
@@ -141,7 +141,18 @@ impl Carousel {
                 fdt(carousel.fdt()).max(slice_bytes + stbcast_flute::SOURCE_HEAD_BYTES)
             }
             Self::Companion(session) => fdt(session.fdt()).max(session.datagram_bytes_max()),
-            Self::Announce(session) => fdt(session.fdt()),
+            Self::Announce(session) => {
+                let statements = session.statements().iter().map(Statement::datagram_bytes);
+                statements.fold(fdt(session.fdt()), usize::max)
+            }
+        }
+    }
+
+    /// Datagrams with a signed statement so far.
+    pub const fn statements_sent(&self) -> u64 {
+        match self {
+            Self::Announce(session) => session.statements_sent(),
+            Self::Infocast(_) | Self::Flute(_) | Self::Companion(_) => 0,
         }
     }
 

@@ -25,7 +25,9 @@ pub mod programme;
 pub mod publish;
 pub mod repair;
 pub mod serve;
+pub mod signed;
 pub mod spool;
+pub mod trust;
 
 mod clock;
 mod interface;

@@ -19,6 +19,7 @@ mod repair;
 mod rules;
 mod stbconfig;
 mod target;
+mod trust;
 mod unicast;
 mod vendor;
 mod written;
@@ -26,6 +27,7 @@ mod written;
 pub(crate) use names::did_you_mean;
 pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
 pub use target::{MacPrefix, Ring, Serials, Target, TargetAnswer};
+pub use trust::{Document, Trust};
 pub use unicast::{AlternateError, Unicast};
 
 /// Largest line-up file read, in bytes.
@@ -44,6 +46,8 @@ pub struct LineUp {
     pub announce: Option<Announce>,
     /// Where boxes may ask for what they miss.
     pub unicast: Option<Unicast>,
+    /// What the operator signed.
+    pub trust: Option<Trust>,
     /// The channels in the order of the file. No two have the same name.
     pub channels: Vec<Channel>,
     /// The StbConfigs that rules and objects name. No two have the same name.

@@ -10,10 +10,10 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
-use stbcast_flute::fdt::File;
 use stbcast_object::Micros;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::announced::Description;
 use crate::clock;
 use crate::programme::ChannelProgramme;
 use crate::transmit::{TransmitError, TransmitPath, Transmitter, Wire};
@@ -79,8 +79,8 @@ enum Command {
     Put(Box<Launch>),
     /// Lets the held replacement of this generation come at the end of the cycle.
     Release { channel: String, generation: u64 },
-    /// What an announce session describes from now on.
-    Describe { channel: String, files: Vec<File> },
+    /// What an announce session says from now on.
+    Describe { channel: String, said: Description },
     /// Takes a channel off the air when its cycle is complete.
     Retire { channel: String, generation: u64 },
     /// Once every channel has completed this many cycles, send no more and tell
@@ -210,7 +210,7 @@ impl Loop {
                         on_air.release(generation);
                     }
                 }
-                Ok(Command::Describe { channel, files }) => self.describe(&channel, files, now),
+                Ok(Command::Describe { channel, said }) => self.describe(&channel, said, now),
                 Ok(Command::ReportCycles(cycles)) => {
                     self.cycles = Some(cycles);
                     self.check_cycles();
@@ -262,10 +262,10 @@ impl Loop {
     }
 
     /// An announce session has something new to say: it is not waited for until the next second.
-    fn describe(&mut self, name: &str, files: Vec<File>, now: Micros) {
+    fn describe(&mut self, name: &str, said: Description, now: Micros) {
         let found = self.channels.iter_mut().find(|(_, on_air)| on_air.name() == name);
         let Some((&id, on_air)) = found else { return };
-        on_air.describe(files, now);
+        on_air.describe(said, now);
         self.deadlines.retain(|Reverse((_, other))| *other != id);
         self.deadlines.push(Reverse((now, id)));
     }

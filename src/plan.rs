@@ -1,7 +1,7 @@
 //! The plan of a line-up: what would be on air, in figures, without sending anything.
 
 use stbcast_fec::Geometry;
-use stbcast_flute::{DEFAULT_TSI, FdtSender, FdtSettings, Fti};
+use stbcast_flute::{AnnounceSession, DEFAULT_TSI, FdtSettings, Fti, Statement};
 use stbcast_infocast::BOX_PATIENCE;
 use stbcast_object::Micros;
 
@@ -17,9 +17,11 @@ use crate::lineup::{
 mod flute;
 mod infocast;
 pub mod prediction;
+mod trust;
 mod unicast;
 
 use prediction::Prediction;
+pub use trust::{StatementPlan, TrustPlan};
 pub use unicast::UnicastNeeds;
 
 /// The whole plan.
@@ -29,6 +31,8 @@ pub struct Plan {
     pub channels: Vec<ChannelPlan>,
     /// The announce session.
     pub announce: Option<AnnouncePlan>,
+    /// What the operator signed.
+    pub trust: Option<TrustPlan>,
     /// Where boxes may ask for what they miss.
     pub unicast: Option<UnicastPlan>,
     /// The rules for boxes that ask over HTTP, in the order they are asked.
@@ -50,6 +54,8 @@ pub struct AnnouncePlan {
     pub bit_rate_kbps: f64,
     /// Objects it describes.
     pub objects: usize,
+    /// Statements it carries.
+    pub statements: usize,
 }
 
 /// Unicast repair in figures.
@@ -203,8 +209,18 @@ impl Plan {
     }
 }
 
-/// Plans a line-up whose file gave `findings` already.
-pub fn plan(line_up: &LineUp, mut findings: Vec<Finding>) -> Plan {
+/// Plans a line-up whose file gave `findings` already. What releases name is compared with the line-up
+/// when its bytes are read, by [`crate::programme::load`] or [`plan_with_images`].
+pub fn plan(line_up: &LineUp, findings: Vec<Finding>) -> Plan {
+    planned(line_up, findings, false)
+}
+
+/// The same, and reads each image that a release names, to compare their digests.
+pub fn plan_with_images(line_up: &LineUp, findings: Vec<Finding>) -> Plan {
+    planned(line_up, findings, true)
+}
+
+fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> Plan {
     let contents = Contents::survey(line_up, &mut findings);
     let mut channels = Vec::new();
     for place in 0..line_up.channels.len() {
@@ -215,8 +231,14 @@ pub fn plan(line_up: &LineUp, mut findings: Vec<Finding>) -> Plan {
     }
     let repair = |channel: &ChannelPlan| channel.repair.as_ref().map_or(0.0, |it| it.bit_rate_kbps);
     let bit_rate = |channel: &ChannelPlan| channel.bit_rate_kbps + repair(channel);
+    let verified = trust::verified(line_up, &mut findings);
+    if let (Some(verified), true) = (&verified, reads_images) {
+        trust::compare(line_up, &contents, verified, &mut findings);
+    }
+    let statements = verified.as_ref().map_or_else(Vec::new, trust::statements);
+    let announce = line_up.announce.as_ref();
     let announce =
-        line_up.announce.as_ref().map(|it| announce_plan(line_up, &contents, it, &mut findings));
+        announce.map(|it| announce_plan(line_up, &contents, (it, statements), &mut findings));
     let announced = announce.as_ref().map_or(0.0, |announce| announce.bit_rate_kbps);
     let bit_rate_kbps_total = channels.iter().map(bit_rate).sum::<f64>() + announced;
     let unicast = line_up.unicast.as_ref().map(|it| unicast::plan(it, &channels, &mut findings));
@@ -227,7 +249,8 @@ pub fn plan(line_up: &LineUp, mut findings: Vec<Finding>) -> Plan {
     });
     let targets = targets.collect();
     let of_findings = Plan::of_findings(findings);
-    Plan { channels, announce, unicast, targets, bit_rate_kbps_total, ..of_findings }
+    let trust = verified.map(TrustPlan::from);
+    Plan { channels, announce, trust, unicast, targets, bit_rate_kbps_total, ..of_findings }
 }
 
 fn channel_plan(
@@ -251,7 +274,7 @@ fn channel_plan(
 fn announce_plan(
     line_up: &LineUp,
     contents: &Contents,
-    announce: &Announce,
+    (announce, statements): (&Announce, Vec<Statement>),
     findings: &mut Vec<Finding>,
 ) -> AnnouncePlan {
     let mut files = Vec::new();
@@ -281,9 +304,15 @@ fn announce_plan(
     for (place, file) in (1..).zip(&mut files) {
         file.toi = u128::from(u32::MAX) - place;
     }
-    let sender = FdtSender::new(FdtSettings::new(DEFAULT_TSI), files, Micros::ZERO);
-    let bits = sender.map_or(0, |it| it.bits_per_second(announce.group.ip_udp_bytes()));
-    AnnouncePlan { group: announce.group.to_string(), bit_rate_kbps: kilo(bits), objects: count }
+    let said = statements.len();
+    let session = AnnounceSession::new(FdtSettings::new(DEFAULT_TSI), Vec::new(), Micros::ZERO);
+    let session = session.and_then(|mut session| {
+        session.set(files, statements, Micros::ZERO)?;
+        Ok(session)
+    });
+    let bits = session.map_or(0, |it| it.bits_per_second(announce.group.ip_udp_bytes()));
+    let (group, bit_rate_kbps) = (announce.group.to_string(), kilo(bits));
+    AnnouncePlan { group, bit_rate_kbps, objects: count, statements: said }
 }
 
 /// What is the same for objects of every protocol; the rest is to be filled in.

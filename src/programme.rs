@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use stbcast_flute::Fti;
 use stbcast_flute::fdt::File;
+use stbcast_flute::{Fti, Statement};
 use stbcast_infocast::Entry;
 use stbcast_object::Micros;
 
@@ -20,7 +20,9 @@ use crate::repair::{RepairSymbols, per_block};
 use crate::spool::{Digest, Revision, Spool};
 
 mod flute;
+mod statements;
 pub(crate) use flute::announce_bps;
+pub(crate) use statements::statement;
 
 /// The bytes of an object.
 #[derive(Clone, Debug)]
@@ -106,6 +108,10 @@ pub struct Programme {
     pub channels: Vec<ChannelProgramme>,
     /// The announce session.
     pub announce: Option<ChannelProgramme>,
+    /// What the operator signed, to be announced when all that it names is on air.
+    pub statements: Vec<Statement>,
+    /// Unix seconds at which the first of them expires; older roots do not count.
+    pub statements_expire: Option<u64>,
     /// Which box gets which StbConfig over HTTP.
     pub targets: Vec<Target>,
     /// The StbConfigs by their names.
@@ -142,10 +148,11 @@ pub fn load(
     let places = 0..line_up.channels.len();
     let channels: Result<Vec<_>, _> = places.map(|place| loader.channel(place)).collect();
     let channels = channels.map_err(refused)?;
-    let announce = flute::announce(line_up, &channels, wall).map_err(refused)?;
+    let (statements, statements_expire) = loader.statements(line_up.trust.as_ref())?;
+    let announce = flute::announce(line_up, &channels, &statements, wall).map_err(refused)?;
     *numbers = loader.numbers;
     let (targets, stbconfigs) = (line_up.targets.clone(), loader.stbconfigs);
-    Ok(Programme { channels, announce, targets, stbconfigs })
+    Ok(Programme { channels, announce, statements, statements_expire, targets, stbconfigs })
 }
 
 /// The version that stands for the revision of an object where none is written.

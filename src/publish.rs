@@ -9,14 +9,20 @@
 //! it. The repair symbols follow their channel, never the other way round: a box that hears the first
 //! one of a new revision knows that slices are of it, too.
 //!
+//! What the operator signed names objects, so a statement goes on air when all that changes has
+//! changed, and one that is withdrawn leaves before anything else does.
+//!
 //! ```text
 //!  channel    | old cycle ........ Ending |................|new cycle ...
 //!  announce   | old ..............| new ...  (a second at least)
 //!  companion  | old ............................|new ...
+//!  statements | old |...................................|new ...
 //! ```
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
+
+use stbcast_flute::Statement;
 
 use crate::lineup::{ANNOUNCE_NAME, Finding};
 use crate::onair::{Drivers, Launch, Report};
@@ -49,6 +55,8 @@ pub struct Publisher {
 #[derive(Default)]
 struct Stage {
     launches: Vec<Launch>,
+    /// Statements that may be said now.
+    statements: Option<Vec<Statement>>,
     retirements: Vec<String>,
 }
 
@@ -119,7 +127,11 @@ impl Publisher {
             (announcer, true) => *announcer = Some(Announcer::default()),
             (announcer, false) => *announcer = None,
         }
-        self.stages = VecDeque::from([announce, images, control, leaving]);
+        if let Some(announcer) = &mut self.announcer {
+            announcer.withdraw_others(&programme.statements);
+        }
+        let signed = Stage { statements: Some(programme.statements), ..Stage::default() };
+        self.stages = VecDeque::from([announce, images, control, signed, leaving]);
         self.waiting.clear();
         self.announce_ahead(&unchanged);
         self.next_stage()?;
@@ -263,8 +275,8 @@ impl Publisher {
         if self.waiting.contains(ANNOUNCE_NAME) {
             return;
         }
-        if let Some(files) = self.announcer.as_mut().and_then(Announcer::changed) {
-            self.drivers.describe(ANNOUNCE_NAME, files);
+        if let Some(said) = self.announcer.as_mut().and_then(Announcer::changed) {
+            self.drivers.describe(ANNOUNCE_NAME, said);
         }
     }
 
@@ -307,6 +319,9 @@ impl Publisher {
             for launch in stage.launches {
                 self.waiting.insert(launch.name().to_owned());
                 self.start(launch)?;
+            }
+            if let (Some(statements), Some(announcer)) = (stage.statements, &mut self.announcer) {
+                announcer.state(statements);
             }
             for name in stage.retirements {
                 self.waiting.insert(name.clone());

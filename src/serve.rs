@@ -285,6 +285,7 @@ impl Headend {
             );
         }
         describe(&programme);
+        telemetry::statements(programme.statements.len(), programme.statements_expire);
         let site = self.http.as_ref().map(|_| Site::of(&programme));
         let changes = self.publisher.publish(programme);
         let changes = changes.map_err(|error| ServeError::Other(error.to_string()))?;

@@ -34,6 +34,13 @@ fn describe() {
         describe_counter as count, describe_gauge as level, describe_histogram as spread,
     };
     count!("stbcast_packets_sent_total", "Datagrams sent, by channel and kind");
+    count!("stbcast_statements_sent_total", "Datagrams with a signed statement, by channel");
+    level!("stbcast_statements", "Signed statements in the line-up");
+    level!(
+        "stbcast_statements_expire_timestamp_seconds",
+        Unit::Seconds,
+        "Unix time at which the first of them expires; 0 where there are none"
+    );
     count!("stbcast_send_calls_total", "System calls that sent datagrams, by channel");
     count!("stbcast_bytes_sent_total", Unit::Bytes, "IP bytes sent, by channel");
     count!("stbcast_send_errors_total", "Datagrams the system refused, by channel and error");
@@ -62,6 +69,7 @@ pub(crate) struct ChannelMetrics {
     packets: Counter,
     bytes: Counter,
     calls: Counter,
+    statements: OnceLock<Counter>,
     lag: Histogram,
     target: Gauge,
     cycles: Counter,
@@ -76,6 +84,7 @@ impl ChannelMetrics {
             packets: counter!("stbcast_packets_sent_total", "channel" => name.clone(), "kind" => kind),
             bytes: counter!("stbcast_bytes_sent_total", "channel" => name.clone()),
             calls: counter!("stbcast_send_calls_total", "channel" => name.clone()),
+            statements: OnceLock::new(),
             lag: histogram!("stbcast_pacing_lag_seconds"),
             target: gauge!("stbcast_channel_target_bytes_per_second", "channel" => name.clone()),
             cycles: counter!("stbcast_cycles_total", "channel" => name.clone()),
@@ -94,6 +103,15 @@ impl ChannelMetrics {
         self.calls.increment(1);
         self.packets.increment(datagrams as u64);
         self.bytes.increment(ip_bytes as u64);
+    }
+
+    /// Notes how many statements have been sent so far; channels without any have no such metric.
+    pub(crate) fn statements(&self, sent: u64) {
+        if sent > 0 {
+            let counter =
+                || counter!("stbcast_statements_sent_total", "channel" => self.channel.clone());
+            self.statements.get_or_init(counter).absolute(sent);
+        }
     }
 
     pub(crate) fn lag(&self, lag: Micros) {
@@ -125,6 +143,14 @@ pub(crate) fn store_bytes(bytes: u64) {
 #[expect(clippy::cast_precision_loss, reason = "a gauge")]
 pub(crate) fn generation(generation: u64) {
     gauge!("stbcast_lineup_generation").set(generation as f64);
+}
+
+/// Notes how many signed statements there are, and when the first of them expires, in Unix seconds.
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+pub(crate) fn statements(count: usize, expire_unix_s: Option<u64>) {
+    gauge!("stbcast_statements").set(count as f64);
+    gauge!("stbcast_statements_expire_timestamp_seconds")
+        .set(expire_unix_s.unwrap_or_default() as f64);
 }
 
 pub(crate) fn reload_failed() {

@@ -12,8 +12,8 @@ use super::complain;
 use crate::lineup;
 use crate::plan::prediction::{Missing, Times};
 use crate::plan::{
-    AnnouncePlan, ChannelPlan, Plan, RepairPlan, SymbolsPlan, TargetPlan, UnicastNeeds,
-    UnicastPlan, plan,
+    AnnouncePlan, ChannelPlan, Plan, RepairPlan, StatementPlan, SymbolsPlan, TargetPlan, TrustPlan,
+    UnicastNeeds, UnicastPlan, plan_with_images,
 };
 
 /// An object of fewer slices is there in a moment whatever is lost.
@@ -33,7 +33,7 @@ impl Arguments {
     pub(super) fn run(self) -> ExitCode {
         let reading = lineup::read(&self.line_up);
         let plan = match reading.line_up {
-            Some(line_up) => plan(&line_up, reading.findings),
+            Some(line_up) => plan_with_images(&line_up, reading.findings),
             None => Plan::of_findings(reading.findings),
         };
         let text = if self.json { json(&plan) } else { text(&plan) };
@@ -64,14 +64,31 @@ fn text(plan: &Plan) -> String {
     }
     if plan.is_fit() {
         let (count, sum) = (plan.channels.len(), plan.bit_rate_kbps_total);
-        if let Some(AnnouncePlan { group, bit_rate_kbps, objects }) = &plan.announce {
-            text +=
-                &format!("{objects} objects announced on {group}, {bit_rate_kbps} kbit/s of IP\n");
+        if let Some(AnnouncePlan { group, bit_rate_kbps, objects, statements }) = &plan.announce {
+            let statements = match statements {
+                0 => String::new(),
+                1 => " and 1 statement".to_owned(),
+                more => format!(" and {more} statements"),
+            };
+            text += &format!(
+                "{objects} objects{statements} announced on {group}, {bit_rate_kbps} kbit/s of IP\n"
+            );
         }
+        text += &plan.trust.as_ref().map(trust_text).unwrap_or_default();
         text += &plan.unicast.as_ref().map(unicast_text).unwrap_or_default();
         text += &format!("{count} channels, {sum} kbit/s of IP in all\n");
     }
     text
+}
+
+/// What was signed, and until when it holds.
+fn trust_text(trust: &TrustPlan) -> String {
+    let TrustPlan { operator, root, statements } = trust;
+    let mut table = table(&["statement", "says", "bytes", "expires"], 2..3);
+    for StatementPlan { name, says, bytes, expires, .. } in statements {
+        table.add_row([name, says, &bytes.to_string(), expires]);
+    }
+    format!("signed for boxes of `{operator}` under root {root}:\n{table}\n\n")
 }
 
 fn unicast_text(unicast: &UnicastPlan) -> String {

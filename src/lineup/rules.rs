@@ -12,6 +12,7 @@ use super::names::did_you_mean;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::stbconfig::StbConfigDraft;
 use super::target::TargetDraft;
+use super::trust::TrustDraft;
 use super::unicast::UnicastDraft;
 use super::{Channel, DEFAULT_TTL, Finding, LineUp, Object, ObjectId, Protocol};
 use crate::pacer::BURST;
@@ -34,6 +35,7 @@ pub(super) struct At<T> {
 pub(super) struct LineUpDraft {
     pub(super) announce: Option<At<AnnounceDraft>>,
     pub(super) unicast: Option<At<UnicastDraft>>,
+    pub(super) trust: Option<At<TrustDraft>>,
     pub(super) channels: Vec<ChannelDraft>,
     pub(super) stbconfigs: Vec<StbConfigDraft>,
     pub(super) targets: Vec<TargetDraft>,
@@ -93,7 +95,7 @@ pub(super) fn check(
     directory: &Path,
     findings: &mut Vec<Finding>,
 ) -> LineUp {
-    let LineUpDraft { announce, unicast, channels: drafts, stbconfigs, targets } = draft;
+    let LineUpDraft { announce, unicast, trust, channels: drafts, stbconfigs, targets } = draft;
     let known: Vec<_> = stbconfigs.iter().map(|draft| draft.name.value.as_str()).collect();
     let mut rules =
         Rules { text, directory, findings, objects: HashMap::new(), stbconfigs: &known };
@@ -110,9 +112,10 @@ pub(super) fn check(
     let stbconfigs = rules.stbconfigs(&stbconfigs, &checked);
     let unicast = unicast.as_ref();
     let unicast = unicast.and_then(|draft| rules.unicast(draft, &checked, announce.is_some()));
+    let trust = trust.as_ref().and_then(|draft| rules.trust(draft, announce.is_some()));
     let targets = rules.targets(&targets, &known);
     let channels = checked.into_iter().map(|(channel, _)| channel).collect();
-    LineUp { announce: announced, unicast, channels, stbconfigs, targets }
+    LineUp { announce: announced, unicast, trust, channels, stbconfigs, targets }
 }
 
 pub(super) struct Rules<'a> {

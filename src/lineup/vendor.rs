@@ -64,6 +64,7 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
     Some(LineUpDraft {
         announce: None,
         unicast: None,
+        trust: None,
         channels,
         stbconfigs: Vec::new(),
         targets: Vec::new(),

@@ -12,6 +12,7 @@ use super::repair::{AnnounceDraft, RepairDraft};
 use super::rules::{At, ChannelDraft, CrcDraft, LineUpDraft, ObjectDraft, SourceDraft};
 use super::stbconfig::StbConfigWritten;
 use super::target::TargetWritten;
+use super::trust::TrustWritten;
 use super::unicast::UnicastWritten;
 
 #[derive(Deserialize)]
@@ -19,6 +20,7 @@ use super::unicast::UnicastWritten;
 struct File {
     announce: Option<Spanned<AnnounceWritten>>,
     unicast: Option<Spanned<UnicastWritten>>,
+    trust: Option<Spanned<TrustWritten>>,
     #[serde(default)]
     channel: Vec<Spanned<ChannelWritten>>,
     #[serde(default)]
@@ -270,6 +272,10 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         Ok(file) => Some(LineUpDraft {
             announce: file.announce.map(announce),
             unicast: file.unicast.map(|written| {
+                let At { value, offset } = at(written);
+                At { value: value.into_draft(), offset }
+            }),
+            trust: file.trust.map(|written| {
                 let At { value, offset } = at(written);
                 At { value: value.into_draft(), offset }
             }),

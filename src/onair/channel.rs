@@ -232,6 +232,7 @@ impl OnAir {
             }
         };
         drop(parts);
+        self.metrics.statements(self.programme.carousel.statements_sent());
         match outcome {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 for outgoing in batch.drain(..sent) {

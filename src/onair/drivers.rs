@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use stbcast_flute::fdt::File;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Command, Driver, Launch, Report};
+use crate::announced::Description;
 use crate::transmit::TransmitError;
 
 /// An interface by name; the routing table decides where `None`.
@@ -103,9 +103,9 @@ impl Drivers {
         self.tell(&channel.clone(), Command::Release { channel, generation });
     }
 
-    /// What the announce session `channel` describes from now on.
-    pub fn describe(&self, channel: &str, files: Vec<File>) {
-        self.tell(channel, Command::Describe { channel: channel.to_owned(), files });
+    /// What the announce session `channel` says from now on.
+    pub fn describe(&self, channel: &str, said: Description) {
+        self.tell(channel, Command::Describe { channel: channel.to_owned(), said });
     }
 
     fn tell(&self, channel: &str, command: Command) {

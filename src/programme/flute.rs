@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stbcast_flute::fdt::File;
 use stbcast_flute::{
     AnnounceSession, CompanionSession, CompanionSettings, DEFAULT_TSI, Entry, FdtSettings, Repair,
+    Statement,
 };
 use stbcast_object::Micros;
 
@@ -80,13 +81,15 @@ pub(super) fn companion(
 pub(super) fn announce(
     line_up: &LineUp,
     channels: &[ChannelProgramme],
+    statements: &[Statement],
     wall: Micros,
 ) -> Result<Option<ChannelProgramme>, String> {
     let Some(announce) = &line_up.announce else { return Ok(None) };
     let files: Vec<File> = channels.iter().flat_map(|channel| channel.files.clone()).collect();
     let settings = FdtSettings::new(DEFAULT_TSI);
     let refused = |error| format!("the announce session: {error}");
-    AnnounceSession::new(settings, files, wall).map_err(refused)?;
+    let mut all = AnnounceSession::new(settings, Vec::new(), wall).map_err(refused)?;
+    all.set(files, statements.to_vec(), wall).map_err(refused)?;
     // The publisher says what is described, and when.
     let session = AnnounceSession::new(settings, Vec::new(), wall).map_err(refused)?;
     let channel = Channel {
@@ -115,7 +118,7 @@ pub(super) fn announce(
 
 /// A rate at which the description passes in less than a second.
 pub(crate) fn announce_bps(session: &AnnounceSession, ip_udp_bytes: usize) -> u64 {
-    (session.fdt().ip_bytes(ip_udp_bytes) * 9).max(ANNOUNCE_BPS_MIN)
+    (session.ip_bytes(ip_udp_bytes) * 9).max(ANNOUNCE_BPS_MIN)
 }
 
 impl Loader<'_> {

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
+use stbcast_flute::Statement;
 use stbcast_flute::fdt::File;
 
+use crate::announced::Description;
 use crate::onair::Launch;
 
 /// Keeps what is described, channel by channel.
@@ -12,6 +14,8 @@ use crate::onair::Launch;
 pub(super) struct Announcer {
     /// What is said of each channel, and since when.
     said: BTreeMap<String, (Vec<File>, Instant)>,
+    /// The statements on air.
+    statements: Vec<Statement>,
     /// Whether the session has not been told of a change yet.
     changed: bool,
     on_air: HashSet<String>,
@@ -53,6 +57,30 @@ impl Announcer {
         self.changed |= self.said.remove(channel).is_some_and(|(files, _)| !files.is_empty());
     }
 
+    /// Withdraws every statement that is not among these.
+    pub(super) fn withdraw_others(&mut self, wanted: &[Statement]) {
+        let before = self.statements.len();
+        self.statements.retain(|statement| {
+            let stays = wanted.contains(statement);
+            if !stays {
+                tracing::info!("{}: withdrawn", statement.file().location);
+            }
+            stays
+        });
+        self.changed |= self.statements.len() != before;
+    }
+
+    /// Says these statements, whose objects are on air.
+    pub(super) fn state(&mut self, statements: Vec<Statement>) {
+        if self.statements == statements {
+            return;
+        }
+        for new in statements.iter().filter(|it| !self.statements.contains(it)) {
+            tracing::info!("{}: on air", new.file().location);
+        }
+        (self.statements, self.changed) = (statements, true);
+    }
+
     pub(super) fn note_on_air(&mut self, channel: &str) {
         self.on_air.insert(channel.to_owned());
     }
@@ -63,12 +91,13 @@ impl Announcer {
 
     /// The session is another one, which has not been told of anything.
     pub(super) fn say_again(&mut self) {
-        self.changed = !self.said.is_empty();
+        self.changed = !self.said.is_empty() || !self.statements.is_empty();
     }
 
     /// All that is said, where the session has not been told of it.
-    pub(super) fn changed(&mut self) -> Option<Vec<File>> {
-        let all = || self.said.values().flat_map(|(files, _)| files).cloned().collect();
+    pub(super) fn changed(&mut self) -> Option<Description> {
+        let files = || self.said.values().flat_map(|(files, _)| files).cloned().collect();
+        let all = || Description { files: files(), statements: self.statements.clone() };
         std::mem::take(&mut self.changed).then(all)
     }
 

@@ -2,11 +2,11 @@
 
 use std::collections::VecDeque;
 
-use stbcast_flute::fdt::File;
 use stbcast_object::Micros;
 
 use super::super::{Launch, SLEEP_MAX};
 use super::{OnAir, Turn, cycle_span, pace, payload_bytes_max};
+use crate::announced::Description;
 use crate::carousel::Carousel;
 use crate::clock;
 use crate::pacer::Pacer;
@@ -50,13 +50,15 @@ impl OnAir {
         Some(launch.generation)
     }
 
-    /// An announce session describes these files from now on.
-    pub(in crate::onair) fn describe(&mut self, files: Vec<File>, now: Micros) {
+    /// An announce session says this from now on, and nothing of what it said before.
+    pub(in crate::onair) fn describe(&mut self, said: Description, now: Micros) {
         let Carousel::Announce(session) = &mut self.programme.carousel else { return };
-        if let Err(error) = session.set_files(files, clock::wall()) {
+        if let Err(error) = session.set(said.files, said.statements, clock::wall()) {
             tracing::error!("channel {}: the description stays as it was: {error}", self.name());
             return;
         }
+        // What the socket had no room for may be a statement that was withdrawn.
+        (self.refused, self.pending) = (VecDeque::new(), None);
         let channel = &mut self.programme.channel;
         channel.bit_rate_bps = announce_bps(session, channel.group.ip_udp_bytes());
         self.set_pace(now);

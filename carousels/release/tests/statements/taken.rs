@@ -56,6 +56,7 @@ fn a_chain_of_roots_changes_all_keys() {
     assert_eq!((trust.root(), trust.document()), (&next, bytes.as_slice()));
     assert!(trust.open(&release_bytes()).is_err());
     assert!(trust.open(&release().sign(&key(13)).unwrap()).is_ok());
+    assert_eq!(Trust::new(trust.document()), Ok(trust), "a box reads what it stored");
 }
 
 #[test]
