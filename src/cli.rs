@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 mod check;
 mod keys;
+mod release;
 mod serve;
 mod stbconfig;
 mod target;
@@ -25,6 +26,7 @@ enum Verb {
     Serve(serve::Arguments),
     Check(check::Arguments),
     Keys(keys::Arguments),
+    Release(release::Arguments),
     Target(target::Arguments),
     #[command(name = "stbconfig")]
     StbConfig(stbconfig::Arguments),
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Verb::Serve(arguments) => arguments.run(),
         Verb::Check(arguments) => arguments.run(),
         Verb::Keys(arguments) => arguments.run(),
+        Verb::Release(arguments) => arguments.run(),
         Verb::Target(arguments) => arguments.run(),
         Verb::StbConfig(arguments) => arguments.run(),
     }

@@ -9,8 +9,8 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{
     DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, KeypairBytes,
 };
-use ed25519_dalek::{SigningKey, VerifyingKey};
 use rand_core::OsRng;
+use stbcast_release::{PublicKey, SigningKey};
 
 /// Ending of the file with the public half.
 const PUBLIC: &str = "pub";
@@ -78,7 +78,7 @@ pub struct KeyFiles {
 ///
 /// # Errors
 /// When one of the files is there already or cannot be written.
-pub fn create(path: &Path) -> Result<(KeyFiles, VerifyingKey), KeyError> {
+pub fn create(path: &Path) -> Result<KeyFiles, KeyError> {
     let files = KeyFiles { private: path.to_owned(), public: path.with_extension(PUBLIC) };
     if files.private == files.public {
         return Err(KeyError::Name(files.private));
@@ -88,7 +88,7 @@ pub fn create(path: &Path) -> Result<(KeyFiles, VerifyingKey), KeyError> {
             return Err(KeyError::Exists(file.clone()));
         }
     }
-    let key = SigningKey::generate(&mut OsRng);
+    let key = ed25519_dalek::SigningKey::generate(&mut OsRng);
     let form = |what| {
         let path = path.to_owned();
         move |error: String| KeyError::Form { path, what, why: error }
@@ -105,7 +105,7 @@ pub fn create(path: &Path) -> Result<(KeyFiles, VerifyingKey), KeyError> {
         let _ = fs::remove_file(&files.private);
         return Err(error);
     }
-    Ok((files, key.verifying_key()))
+    Ok(files)
 }
 
 /// Writes a file that is whole under its name, or not there, and replaces none.
@@ -142,24 +142,22 @@ pub fn read_private(path: &Path) -> Result<SigningKey, KeyError> {
     }
     let text = read(path)?;
     let what = "a private Ed25519 key (PKCS#8 in PEM, as `stbcast keys` makes it)";
-    SigningKey::from_pkcs8_pem(&text).map_err(|error| KeyError::Form {
-        path: path.to_owned(),
-        what,
-        why: error.to_string(),
-    })
+    match ed25519_dalek::SigningKey::from_pkcs8_pem(&text) {
+        Ok(key) => Ok(SigningKey::from_seed(key.as_bytes())),
+        Err(error) => Err(KeyError::Form { path: path.to_owned(), what, why: error.to_string() }),
+    }
 }
 
 /// Reads a public key.
 ///
 /// # Errors
 /// When it cannot be read, or is none.
-pub fn read_public(path: &Path) -> Result<VerifyingKey, KeyError> {
+pub fn read_public(path: &Path) -> Result<PublicKey, KeyError> {
     let what = "a public Ed25519 key (PEM, the .pub file of `stbcast keys`)";
-    VerifyingKey::from_public_key_pem(&read(path)?).map_err(|error| KeyError::Form {
-        path: path.to_owned(),
-        what,
-        why: error.to_string(),
-    })
+    let form = |why| KeyError::Form { path: path.to_owned(), what, why };
+    let key = ed25519_dalek::VerifyingKey::from_public_key_pem(&read(path)?);
+    let key = key.map_err(|error| form(error.to_string()))?;
+    PublicKey::new(key.to_bytes()).map_err(|why| form(why.to_string()))
 }
 
 fn read(path: &Path) -> Result<String, KeyError> {
@@ -179,10 +177,10 @@ mod tests {
     fn a_key_is_for_its_owner_alone_and_comes_back() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("release.key");
-        let (files, public) = create(&path).unwrap();
+        let files = create(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
-        assert_eq!(read_private(&files.private).unwrap().verifying_key(), public);
-        assert_eq!(read_public(&files.public).unwrap(), public);
+        let public = read_private(&files.private).unwrap().public();
+        assert_eq!(read_public(&files.public).unwrap(), public.unwrap());
     }
 
     #[test]
@@ -197,7 +195,8 @@ mod tests {
         let private = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
         let public = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
         let key = read_private(&pem("a.key", "PRIVATE", private)).unwrap();
-        assert_eq!(key.verifying_key(), read_public(&pem("a.pub", "PUBLIC", public)).unwrap());
+        let public = read_public(&pem("a.pub", "PUBLIC", public));
+        assert_eq!(key.public().unwrap(), public.unwrap());
     }
 
     #[test]
@@ -221,7 +220,7 @@ mod tests {
     fn a_key_that_others_can_read_or_that_is_none_is_refused_by_name() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.key");
-        let (files, _) = create(&path).unwrap();
+        let files = create(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let why = read_private(&path).unwrap_err().to_string();
         assert!(why.contains("mode 640") && why.contains("chmod 600"), "{why}");

@@ -45,7 +45,7 @@ impl Arguments {
     pub(super) fn run(self) -> ExitCode {
         let path = self.out.unwrap_or_else(|| self.role.file().into());
         match keys::create(&path) {
-            Ok((files, _)) => {
+            Ok(files) => {
                 let (private, public) = (files.private.display(), files.public.display());
                 let told = writeln!(
                     std::io::stdout().lock(),

@@ -30,6 +30,7 @@ mod repair;
 #[cfg(feature = "peers")]
 mod second_box;
 mod serve;
+mod signing;
 mod stbconfig;
 mod transmit;
 mod unicast_repair;
