@@ -8,5 +8,10 @@
     reason = "a test that cannot go on ends there"
 )]
 
+mod any;
+mod forge;
+mod refused;
+mod sabotage;
 mod sample;
 mod taken;
+mod vectors;
