@@ -20,6 +20,7 @@
 //! ```
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use stbcast_flute::Statement;
@@ -50,13 +51,21 @@ pub struct Publisher {
     /// Companions that wait for their channels, by the channel's name.
     followers: HashMap<String, Launch>,
     announcer: Option<Announcer>,
+    /// What the operator signed, to be said when all changes are on air.
+    statements: Vec<Statement>,
+    /// The documents of a line-up that is being made: no other one is said meanwhile.
+    coming: Option<Vec<Arc<[u8]>>>,
+}
+
+fn is_named(documents: &[Arc<[u8]>], statement: &Statement) -> bool {
+    documents.iter().any(|document| **document == *statement.bytes())
 }
 
 #[derive(Default)]
 struct Stage {
     launches: Vec<Launch>,
-    /// Statements that may be said now.
-    statements: Option<Vec<Statement>>,
+    /// Whether statements may be said from now on.
+    signs: bool,
     retirements: Vec<String>,
 }
 
@@ -76,8 +85,20 @@ impl Publisher {
     pub fn new(drivers: Drivers, path: TransmitPath) -> Self {
         let (told, stages, followers) = (HashMap::new(), VecDeque::new(), HashMap::new());
         let (leaving, waiting, announcer) = (HashSet::new(), HashSet::new(), None);
-        let generation = 0;
-        Self { drivers, path, told, leaving, generation, stages, waiting, followers, announcer }
+        let (generation, statements, coming) = (0, Vec::new(), None);
+        Self {
+            drivers,
+            path,
+            told,
+            leaving,
+            generation,
+            stages,
+            waiting,
+            followers,
+            announcer,
+            statements,
+            coming,
+        }
     }
 
     /// Publications so far.
@@ -128,14 +149,45 @@ impl Publisher {
             (announcer, false) => *announcer = None,
         }
         if let Some(announcer) = &mut self.announcer {
-            announcer.withdraw_others(&programme.statements);
+            announcer.withdraw(|statement| programme.statements.contains(statement));
         }
-        let signed = Stage { statements: Some(programme.statements), ..Stage::default() };
+        (self.statements, self.coming) = (programme.statements, None);
+        let signed = Stage { signs: true, ..Stage::default() };
         self.stages = VecDeque::from([announce, images, control, signed, leaving]);
         self.waiting.clear();
         self.announce_ahead(&unchanged);
         self.next_stage()?;
         Ok(Changes { changed, unchanged: unchanged.len(), retired })
+    }
+
+    /// Takes every statement off the air whose document is not among these, while the line-up that lacks
+    /// it is still being made: to copy and check large images takes seconds, and what is withdrawn must
+    /// not be followed meanwhile.
+    pub fn withdraw_others(&mut self, documents: Vec<Arc<[u8]>>) {
+        if let Some(announcer) = &mut self.announcer {
+            announcer.withdraw(|statement| is_named(&documents, statement));
+        }
+        self.coming = Some(documents);
+        self.flush();
+    }
+
+    /// The line-up that was being made is refused: what it withdrew is said again.
+    pub fn refuse(&mut self) {
+        self.coming = None;
+        if !self.stages.iter().any(|stage| stage.signs) {
+            self.state();
+            self.flush();
+        }
+    }
+
+    /// Says all statements, now that what they name is on air.
+    fn state(&mut self) {
+        let coming = self.coming.as_deref();
+        let stays = |it: &&Statement| coming.is_none_or(|documents| is_named(documents, it));
+        let statements = self.statements.iter().filter(stays).cloned().collect();
+        if let Some(announcer) = &mut self.announcer {
+            announcer.state(statements);
+        }
     }
 
     /// What stays on air is described at once, and so is what is not on air yet. What changes is
@@ -320,8 +372,8 @@ impl Publisher {
                 self.waiting.insert(launch.name().to_owned());
                 self.start(launch)?;
             }
-            if let (Some(statements), Some(announcer)) = (stage.statements, &mut self.announcer) {
-                announcer.state(statements);
+            if stage.signs {
+                self.state();
             }
             for name in stage.retirements {
                 self.waiting.insert(name.clone());

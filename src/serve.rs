@@ -3,15 +3,16 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::announced::Numbers;
 use crate::http::{Http, HttpOptions, Site};
-use crate::lineup::{self, Finding, LineUp};
+use crate::lineup::{self, Finding, LineUp, Trust};
 use crate::onair::{Drivers, Report};
 use crate::programme::{self, ChannelProgramme, Programme};
 use crate::publish::Publisher;
@@ -119,8 +120,13 @@ struct Headend {
     publisher: Publisher,
     http: Option<Http>,
     reports: UnboundedReceiver<Report>,
+    /// The documents of a line-up that is being loaded, as soon as they are known.
+    documents: (UnboundedSender<Documents>, UnboundedReceiver<Documents>),
     settled: u64,
 }
+
+/// The statements that a line-up names.
+type Documents = Vec<Arc<[u8]>>;
 
 /// What a line-up is loaded with, and what outlives it.
 struct House {
@@ -161,9 +167,17 @@ impl Headend {
         let publisher = Publisher::new(Drivers::new(told), path);
         let house = Some(House { spool, numbers: Numbers::default() });
         let http = options.http.as_ref().map(Http::start).transpose().map_err(ServeError::Other)?;
-        let (loading, again, settled) = (None, false, 0);
-        let mut headend =
-            Self { options, house, loading, again, publisher, http, reports, settled };
+        let mut headend = Self {
+            options,
+            house,
+            loading: None,
+            again: false,
+            publisher,
+            http,
+            reports,
+            documents: unbounded_channel(),
+            settled: 0,
+        };
         headend.load();
         Ok(headend)
     }
@@ -186,6 +200,9 @@ impl Headend {
                     }
                     self.load();
                 }
+                Some(documents) = self.documents.1.recv() => {
+                    self.publisher.withdraw_others(documents);
+                }
                 loaded = loaded(&mut self.loading) => self.on_loaded(loaded)?,
                 () = until(self.publisher.due()) => {
                     let published = self.publisher.on_time(Instant::now());
@@ -207,9 +224,9 @@ impl Headend {
             self.again = true;
             return;
         };
-        let options = self.options.clone();
+        let (options, documents) = (self.options.clone(), self.documents.0.clone());
         self.loading = Some(tokio::task::spawn_blocking(move || {
-            let programme = load(&options, &mut house);
+            let programme = load(&options, &mut house, &documents);
             (house, programme)
         }));
     }
@@ -222,11 +239,15 @@ impl Headend {
             telemetry::store_bytes(bytes);
         }
         self.house = Some(house);
+        while let Ok(documents) = self.documents.1.try_recv() {
+            self.publisher.withdraw_others(documents);
+        }
         let published = programme.and_then(|programme| self.publish(programme));
         if let Err(error) = published {
             if self.publisher.generation() == 0 {
                 return Err(error);
             }
+            self.publisher.refuse();
             telemetry::reload_failed();
             tracing::error!("{error}\n  the old line-up stays on air");
         }
@@ -305,21 +326,31 @@ impl Headend {
     }
 }
 
-fn load(options: &ServeOptions, house: &mut House) -> Result<Programme, ServeError> {
-    let line_up = read(options)?;
+fn load(
+    options: &ServeOptions,
+    house: &mut House,
+    documents: &UnboundedSender<Documents>,
+) -> Result<Programme, ServeError> {
+    let line_up = read(options, documents)?;
     let path = &options.line_up;
     programme::load(&line_up, &mut house.spool, &mut house.numbers)
         .map_err(|findings| ServeError::Refused { path: path.clone(), findings })
 }
 
 /// Reads the line-up and applies what the command line overrides.
-fn read(options: &ServeOptions) -> Result<LineUp, ServeError> {
+fn read(
+    options: &ServeOptions,
+    documents: &UnboundedSender<Documents>,
+) -> Result<LineUp, ServeError> {
     let path: &Path = &options.line_up;
     let reading = lineup::read(path);
     let mut line_up = reading.line_up.clone().ok_or_else(|| ServeError::Refused {
         path: path.to_owned(),
         findings: reading.errors().cloned().collect(),
     })?;
+    // What is withdrawn does not wait for what is copied.
+    let named = line_up.trust.iter().flat_map(Trust::documents);
+    let _ = documents.send(named.map(|document| Arc::clone(&document.bytes)).collect());
     let plan = crate::plan::plan(&line_up, reading.findings);
     if !plan.is_fit() {
         return Err(ServeError::Refused { path: path.to_owned(), findings: plan.errors });

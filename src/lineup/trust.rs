@@ -28,6 +28,13 @@ pub struct Trust {
     pub permits: Vec<Document>,
 }
 
+impl Trust {
+    /// All of them.
+    pub fn documents(&self) -> impl Iterator<Item = &Document> {
+        self.roots.iter().chain(&self.releases).chain(&self.permits)
+    }
+}
+
 /// A file of at most [`STATEMENT_BYTES_MAX`] bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Document {

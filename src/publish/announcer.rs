@@ -57,11 +57,11 @@ impl Announcer {
         self.changed |= self.said.remove(channel).is_some_and(|(files, _)| !files.is_empty());
     }
 
-    /// Withdraws every statement that is not among these.
-    pub(super) fn withdraw_others(&mut self, wanted: &[Statement]) {
+    /// Withdraws every statement that is not wanted any more.
+    pub(super) fn withdraw(&mut self, is_wanted: impl Fn(&Statement) -> bool) {
         let before = self.statements.len();
         self.statements.retain(|statement| {
-            let stays = wanted.contains(statement);
+            let stays = is_wanted(statement);
             if !stays {
                 tracing::info!("{}: withdrawn", statement.file().location);
             }

@@ -23,6 +23,7 @@ mod http_hostile;
 mod http_peers;
 #[cfg(feature = "peers")]
 mod network;
+mod operator;
 #[cfg(feature = "peers")]
 mod peers;
 mod reload;
@@ -33,4 +34,5 @@ mod serve;
 mod signing;
 mod stbconfig;
 mod transmit;
+mod trust;
 mod unicast_repair;
