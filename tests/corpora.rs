@@ -40,7 +40,8 @@ targets!(
     boot_ops,
     tftp_packet,
     tftp_transfer,
-    download_ops
+    download_ops,
+    statement
 );
 
 fn fuzz_dir(part: &str) -> PathBuf {

@@ -23,6 +23,7 @@ mod infocast;
 mod lineup;
 mod object;
 mod receiver;
+mod release;
 mod unicast;
 
 pub use self::bootcast::{boot_query, bootcast_info, source_url, stbconfig};
@@ -33,6 +34,7 @@ pub use self::infocast::{infocast_learner, infocast_packet};
 pub use self::lineup::lineup;
 pub use self::object::group;
 pub use self::receiver::{boot_ops, census_ops, fetch_ops};
+pub use self::release::statement;
 pub use self::unicast::{download_ops, tftp_packet, tftp_transfer};
 
 const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
