@@ -20,6 +20,8 @@ const VALID_S_MAX: u64 = 86_400;
 #[derive(Clone, Debug, Default)]
 pub struct Session {
     tsi: Option<u64>,
+    self_described: bool,
+    told_unix_s: Option<u64>,
     assembler: Assembler,
     table: Table,
     stats: Stats,
@@ -96,6 +98,20 @@ impl Session {
         Self { tsi, ..Self::default() }
     }
 
+    /// The same for a receiver that knows by other means what it wants: what a symbol says of itself
+    /// (EXT_FTI) counts, and no description that contradicts it keeps it away.
+    #[must_use]
+    pub const fn self_described(mut self) -> Self {
+        self.self_described = true;
+        self
+    }
+
+    /// The time that an FDT of this session told last (EXT_TIME), in seconds since the Unix epoch.
+    /// Nobody has proven it.
+    pub const fn told_unix_s(&self) -> Option<u64> {
+        self.told_unix_s
+    }
+
     /// What is described.
     pub const fn table(&self) -> &Table {
         &self.table
@@ -169,9 +185,11 @@ impl Session {
         let told = known.and_then(|file| file.fti);
         let fti = packet.fti().or(told).ok_or(Reject::Undescribed)?;
         let length = known.and_then(|file| file.transfer_bytes());
-        let contradicts = told.is_some_and(|told| told != fti)
-            || length.is_some_and(|length| length != fti.transfer_bytes())
-            || fti.scheme().encoding_id() != packet.lct().codepoint;
+        let is_believed = self.self_described && packet.fti().is_some();
+        let is_other = told.is_some_and(|told| told != fti)
+            || length.is_some_and(|length| length != fti.transfer_bytes());
+        let contradicts =
+            (is_other && !is_believed) || fti.scheme().encoding_id() != packet.lct().codepoint;
         if contradicts {
             return Err(Reject::Contradiction);
         }
@@ -205,10 +223,9 @@ impl Session {
         let Some(bytes) = self.assembler.push(key, fti, index, payload.bytes) else {
             return Ok(Event::FdtPart);
         };
-        let now_unix_s = match wall {
-            Some(wall) => Some(wall.0 / 1_000_000),
-            None => packet.time().map(|time| time.seconds().to_unix(None)),
-        };
+        let told_unix_s = packet.time().map(|time| time.seconds().to_unix(None));
+        self.told_unix_s = told_unix_s.or(self.told_unix_s);
+        let now_unix_s = wall.map(|wall| wall.0 / 1_000_000).or(told_unix_s);
         let instance = Instance::parse(&bytes).map_err(Reject::Fdt)?;
         let mut expires_unix_s = instance.check_time(now_unix_s).map_err(Reject::Fdt)?;
         if let Some(now_unix_s) = now_unix_s {

@@ -107,6 +107,18 @@ pub enum Event {
         /// Symbols that are missing again.
         symbols: u32,
     },
+    /// The slot holds some of the object from before: it is not received again.
+    Resumed {
+        /// Symbols held.
+        symbols: u32,
+        /// Symbols of the object.
+        of: u32,
+    },
+    /// What was held from before was not what is signed: it counts no more and is received again.
+    ResumedDropped {
+        /// Symbols that were held.
+        symbols: u32,
+    },
     /// Nothing came for the time-out; the channel is joined again.
     AttemptFailed {
         /// The attempt that failed, from 1.

@@ -97,6 +97,9 @@ pub enum FetchError {
         /// What was being done.
         doing: &'static str,
     },
+    /// A release describes it in a way that leaves out how it is cut.
+    #[error("the release does not say how the object is cut")]
+    NotDescribed,
     /// It is announced with more bytes than are accepted.
     #[error("the object is announced with {length} bytes, which is too large")]
     TooLarge {
@@ -157,6 +160,7 @@ impl<P: Clone> Fetch<P> {
     /// A fetch that begins with the first [`Input::Wake`].
     pub fn new(target: Target, options: FetchOptions) -> Self {
         let is_asked = options.announce.is_some() || options.repair.is_some();
+        let is_asked = is_asked || options.expected.is_some();
         let location = target.to_string();
         let way = match target {
             Target::Infocast { group, name } if !is_asked => {

@@ -6,9 +6,10 @@ use core::net::IpAddr;
 use core::ops::Range;
 
 use stbcast_flute::fdt::File;
-use stbcast_flute::{Event, Fti, ObjectKey, Received, Session, Symbol};
+use stbcast_flute::{Event, Fti, ObjectKey, Received, Scheme, Session, Symbol};
 use stbcast_object::{Group, Micros};
 
+use crate::limits::STATEMENT_BYTES_MAX;
 use crate::target::names;
 use crate::{Announcement, ChannelDecoder, Input, Listen, Reject, SymbolArrival};
 
@@ -33,11 +34,17 @@ impl GroupDecoder {
     pub fn new(group: Group, source: Option<IpAddr>, listen: &Listen) -> Self {
         let kind = match listen {
             Listen::Slices => Kind::Slices(Box::new(ChannelDecoder::new(source))),
-            Listen::Flute { location, tsi, .. } => Kind::Flute(Box::new(Flute {
-                session: Session::new(tsi.map(u64::from)),
-                location: location.clone(),
-                told: None,
-            })),
+            Listen::Flute { location, tsi, statements, expected } => {
+                let session = Session::new(tsi.map(u64::from));
+                let is_self_described = *statements || *expected;
+                Kind::Flute(Box::new(Flute {
+                    session: if is_self_described { session.self_described() } else { session },
+                    location: location.clone(),
+                    statements: *statements,
+                    expected: *expected,
+                    told: None,
+                }))
+            }
         };
         Self { group, source, listen: listen.clone(), kind }
     }
@@ -98,6 +105,8 @@ struct Frame {
 enum News {
     Announced(Box<Announcement>),
     Symbol(SymbolArrival<Range<usize>>),
+    /// A whole object of one symbol.
+    Statement(Box<[u8]>),
 }
 
 /// A FLUTE session heard for the sake of one object.
@@ -105,6 +114,8 @@ enum News {
 struct Flute {
     session: Session,
     location: String,
+    statements: bool,
+    expected: bool,
     told: Option<Told>,
 }
 
@@ -119,6 +130,9 @@ impl Flute {
             Err(reject) => Err(reject.into()),
             Ok(Event::FdtPart | Event::Closed { .. }) => Ok(None),
             Ok(Event::Described(_)) => self.on_described(),
+            Ok(Event::Symbol(received)) if self.statements && is_statement(&received) => {
+                Ok(Some(News::Statement(received.bytes.into())))
+            }
             Ok(Event::Symbol(received)) => self.on_symbol(frame, received),
         };
         let Frame { group, bytes, .. } = frame;
@@ -128,6 +142,9 @@ impl Flute {
                 Input::Announced { group, bytes, announcement }
             }
             Ok(Some(News::Symbol(symbol))) => Input::Symbol(symbol),
+            Ok(Some(News::Statement(bytes))) => {
+                Input::Statement { bytes, heard: self.session.told_unix_s() }
+            }
             Err(reject) => Input::Rejected(bytes, reject),
         }
     }
@@ -142,6 +159,9 @@ impl Flute {
         let file = self.session.table().get(received.key).map(|known| &known.file);
         let named = file.map(|file| names(&self.location, file.location.as_str()));
         let told = self.told.as_ref().filter(|told| told.key == received.key);
+        if self.expected {
+            return Ok(Some(News::Symbol(arrival(frame, received, named == Some(true)))));
+        }
         match (named, file, told.map(|told| told.fti)) {
             // Another object of this session.
             (Some(false), ..) => Ok(None),
@@ -182,6 +202,16 @@ impl Flute {
         self.told = Some(Told { key, announcement: told, fti: file.fti });
         Ok(Some(News::Announced(Box::new(announcement))))
     }
+}
+
+/// Whether a symbol is a whole object that could be a statement. Whether a session describes it says
+/// nothing of it: its signature does.
+fn is_statement(received: &Received<'_>) -> bool {
+    let bytes = received.bytes.len();
+    matches!(received.fti.scheme(), Scheme::NoCode { .. })
+        && received.symbol == (Symbol::Source { index: 0 })
+        && (1..=STATEMENT_BYTES_MAX).contains(&bytes)
+        && received.fti.transfer_bytes() == bytes as u64
 }
 
 fn arrival(frame: Frame, received: Received<'_>, of_location: bool) -> SymbolArrival<Range<usize>> {

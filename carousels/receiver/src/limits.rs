@@ -157,3 +157,12 @@ pub const BUSY_PATIENCE_MAX: Micros = Micros::from_secs(24 * 3600);
 
 /// An attempt that brings this many bytes more than were ever held does not count as failed.
 pub const UNICAST_PROGRESS_BYTES: u64 = 1 << 20;
+
+/// Longest statement, in bytes: one datagram.
+pub const STATEMENT_BYTES_MAX: usize = 1_400;
+
+/// Parts of an object after each of which the storage is told what is written, for a restart.
+pub const KEEP_PARTS: u64 = 64;
+
+/// Least that is written between two of these.
+pub const KEEP_BYTES_MIN: u64 = 256 << 10;

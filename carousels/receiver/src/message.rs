@@ -140,6 +140,9 @@ pub enum Listen {
         tsi: Option<u32>,
         /// Whether its statements are wanted too.
         statements: bool,
+        /// Whether a signed release describes the object: what its symbols say of themselves counts
+        /// then, and no description in the session keeps them away.
+        expected: bool,
     },
 }
 
@@ -252,7 +255,8 @@ impl<P> Output<P> {
     pub(crate) const fn is_for_storage(&self) -> bool {
         matches!(
             self,
-            Self::Write { .. }
+            Self::Resume { .. }
+                | Self::Write { .. }
                 | Self::Copy { .. }
                 | Self::Recover(_)
                 | Self::Compare { .. }

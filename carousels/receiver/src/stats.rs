@@ -149,6 +149,12 @@ pub struct Stats {
     pub http_bytes: u64,
     /// Bytes of objects that TFTP servers sent.
     pub tftp_bytes: u64,
+    /// Bytes of objects that the slot held when their fetch began.
+    pub resumed_bytes: u64,
+    /// Bytes that came by network and were kept: of slices, repair symbols and servers' answers.
+    pub fetched_bytes: u64,
+    /// Descriptions of expected objects that are not what is signed, and are passed over.
+    pub other_announcements: u64,
     rejected: [u64; FLUTE + FLUTE_LABELS.len()],
 }
 
@@ -169,6 +175,9 @@ impl Default for Stats {
             requests: 0,
             http_bytes: 0,
             tftp_bytes: 0,
+            resumed_bytes: 0,
+            fetched_bytes: 0,
+            other_announcements: 0,
             rejected: [0; FLUTE + FLUTE_LABELS.len()],
         }
     }
@@ -213,6 +222,9 @@ impl Stats {
         self.requests += other.requests;
         self.http_bytes += other.http_bytes;
         self.tftp_bytes += other.tftp_bytes;
+        self.resumed_bytes += other.resumed_bytes;
+        self.fetched_bytes += other.fetched_bytes;
+        self.other_announcements += other.other_announcements;
         for (mine, theirs) in self.rejected.iter_mut().zip(other.rejected) {
             *mine += theirs;
         }

@@ -15,7 +15,7 @@ impl<P: Clone> Described<P> {
     pub(super) fn on_heard(&mut self, now: Micros, group: Group, bytes: usize) {
         self.count(bytes);
         self.stats.descriptions += 1;
-        if group == self.asked() {
+        if Some(group) == self.asked() {
             self.asked_heard.get_or_insert(now);
         }
         if group == self.group {
@@ -61,9 +61,11 @@ impl<P: Clone> Described<P> {
     fn take_slice(&mut self, slice: u32, payload: P) {
         let Some((_, assembly)) = &mut self.current else { return };
         let offset = assembly.layout.offset(slice);
+        let length = assembly.layout.slice_length(slice);
         match assembly.slice(slice) {
             Fit::New => {
                 self.stats.stored += 1;
+                self.stats.fetched_bytes += length;
                 self.write(Area::Slot, offset, payload);
             }
             Fit::Known => self.stats.duplicates += 1,
@@ -96,7 +98,7 @@ impl<P: Clone> Described<P> {
             self.switch_to_next(now);
         }
         let Some((announcement, assembly)) = &self.current else { return };
-        if announcement.toi != arrival.toi {
+        if !self.is_own(announcement, arrival.toi) {
             return self.on_other_toi(arrival.of_location);
         }
         if announcement.geometry != arrival.geometry || !assembly.layout.has(&arrival) {
@@ -112,12 +114,17 @@ impl<P: Clone> Described<P> {
             // Companions carry repair symbols alone.
             Symbol::Source { .. } => self.stats.foreign += 1,
             Symbol::Repair { block, index } => {
-                self.take_repair(now, (block, index), arrival.payload)
+                self.take_repair(now, (block, index), (arrival.length, arrival.payload));
             }
         }
     }
 
-    fn take_repair(&mut self, now: Micros, (block, index): (u32, u32), payload: P) {
+    fn take_repair(
+        &mut self,
+        now: Micros,
+        (block, index): (u32, u32),
+        (length, payload): (u32, P),
+    ) {
         let Some((_, assembly)) = &mut self.current else { return };
         let Some(offset) = assembly.repair(block, index) else {
             self.stats.repair_useless += 1;
@@ -126,6 +133,7 @@ impl<P: Clone> Described<P> {
         // What still helps keeps the fetch going, even where the channel is silent.
         (self.last_alive, self.last_wanted) = (now, now);
         self.stats.repair_stored += 1;
+        self.stats.fetched_bytes += u64::from(length);
         self.write(Area::Repair, offset, payload);
     }
 

@@ -11,6 +11,7 @@
 
 use alloc::vec::Vec;
 
+use self::journal::Journal;
 use self::plan::Fetched;
 use super::audit::Audit;
 use super::bits::Bits;
@@ -50,6 +51,8 @@ pub(super) struct Assembly {
     repair_max: u32,
     decoder_bytes: usize,
     fetched: Fetched,
+    /// Only of an object that is resumed.
+    journal: Option<Journal>,
 }
 
 impl Assembly {
@@ -66,10 +69,11 @@ impl Assembly {
             repair_max,
             decoder_bytes,
             fetched: Fetched::default(),
+            journal: None,
         }
     }
 
-    /// Drops all that is held.
+    /// Drops all that is held. Of what comes then nothing is told for a restart.
     pub(super) fn clear(&mut self) {
         *self = Self::new(self.layout, self.repair_max, self.decoder_bytes);
     }
@@ -131,6 +135,9 @@ impl Assembly {
 
     fn hold(&mut self, symbol: u32, block: u32) {
         if self.held.set(symbol) {
+            if let Some(journal) = &mut self.journal {
+                journal.note(symbol);
+            }
             self.blocks.add_source(&self.layout, block);
         }
     }
@@ -177,6 +184,7 @@ impl Assembly {
             }
             RecoveryOutcome::Done => {
                 self.blocks.finish(&self.layout, running.block);
+                self.note_recovered(running.block);
                 Ok(running.missing)
             }
             RecoveryOutcome::WantsMore => {
@@ -202,6 +210,7 @@ impl Assembly {
         }
         plain.audit = self.audit.take();
         plain.fetched = self.fetched_slices();
+        plain.journal = self.journal_slices(&layout);
         *self = plain;
     }
 
@@ -249,7 +258,10 @@ impl Assembly {
     }
 }
 
+mod journal;
 mod plan;
+
+pub(super) use self::journal::Journal as Journaled;
 
 #[cfg(test)]
 mod tests;

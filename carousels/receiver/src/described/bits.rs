@@ -41,6 +41,23 @@ impl Bits {
         was_set
     }
 
+    /// Clears what `other` has clear.
+    pub(super) fn retain(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine &= theirs;
+        }
+    }
+
+    /// How many are set.
+    pub(super) fn count(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).fold(0, u32::saturating_add)
+    }
+
+    /// Clears all.
+    pub(super) fn clear_all(&mut self) {
+        self.0.fill(0);
+    }
+
     /// The first bit that is set from `from` on, below `end`; else `end`.
     pub(super) fn next_set(&self, from: u32, end: u32) -> u32 {
         self.next(from, end, |word| word)

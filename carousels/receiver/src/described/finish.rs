@@ -76,6 +76,7 @@ impl<P: Clone> Described<P> {
         if assembly.is_whole() && is_audited {
             self.leave_all();
             self.end_request();
+            self.keep();
             self.state = State::Storing;
         }
     }
@@ -152,10 +153,10 @@ impl<P: Clone> Described<P> {
         }
     }
 
-    /// Nothing is committed: what came from servers is dropped before anything else is doubted; then
-    /// what is held is compared with what arrives, or dropped in the end.
+    /// Nothing is committed: what was there before, and then what came from servers, is dropped before
+    /// anything else is doubted; then what is held is compared with what arrives, or dropped in the end.
     fn on_wrong_digest(&mut self, now: Micros) {
-        if self.doubt_servers() {
+        if self.doubt_resumed() || self.doubt_servers() {
             self.state = State::Receiving;
             return self.join_all(now);
         }

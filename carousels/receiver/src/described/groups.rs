@@ -34,8 +34,9 @@ impl<P: Clone> Described<P> {
     /// Joins what the state wants joined.
     pub(super) fn join_all(&mut self, now: Micros) {
         (self.last_alive, self.last_wanted) = (now, now);
-        let asked = self.asked();
-        self.join_flute((asked, None));
+        if let Some(asked) = self.asked() {
+            self.join_flute((asked, None));
+        }
         if matches!(self.state, State::Receiving) && self.carrier() == Carrier::Channel {
             self.join(self.group, Listen::Slices);
             if let Some(companion) = self.groups.companion {
@@ -61,7 +62,7 @@ impl<P: Clone> Described<P> {
         }
         let old = core::mem::replace(&mut self.groups.companion, companion);
         let is_receiving = matches!(self.state, State::Receiving);
-        if let Some((group, _)) = old.filter(|(group, _)| *group != self.asked()) {
+        if let Some((group, _)) = old.filter(|(group, _)| Some(*group) != self.asked()) {
             self.leave(group);
         }
         if let Some(companion) = companion.filter(|_| is_receiving) {
@@ -78,7 +79,8 @@ impl<P: Clone> Described<P> {
     }
 
     fn join_flute(&mut self, (group, tsi): Companion) {
-        self.join(group, Listen::Flute { location: self.location.clone(), tsi, statements: false });
+        let (location, expected) = (self.location.clone(), self.options.expected.is_some());
+        self.join(group, Listen::Flute { location, tsi, statements: false, expected });
     }
 
     fn join(&mut self, group: Group, listen: Listen) {

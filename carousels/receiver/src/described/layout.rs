@@ -69,6 +69,12 @@ impl Layout {
         u64::from(slice) * u64::from(self.slices.slice_bytes().get())
     }
 
+    /// Bytes of a slice.
+    pub(super) fn slice_length(&self, slice: u32) -> u64 {
+        let range = self.slices.range(slice);
+        range.end - range.start
+    }
+
     /// Whether a slice of this index and length is one of the object's.
     pub(super) fn has_slice(&self, slice: u32, length: u32) -> bool {
         let range = self.slices.range(slice);
@@ -95,6 +101,25 @@ impl Layout {
     pub(super) fn bytes_of(&self, symbols: &core::ops::Range<u32>) -> core::ops::Range<u64> {
         let at = |symbol: u32| (u64::from(symbol) * self.symbol_bytes()).min(self.length());
         at(symbols.start)..at(symbols.end)
+    }
+
+    /// The symbols that have no byte but of these.
+    pub(super) fn symbols_inside(&self, bytes: &core::ops::Range<u64>) -> core::ops::Range<u32> {
+        let symbols = super::expected::whole(bytes, self.symbol_bytes(), self.length());
+        symbols.start.min(self.symbols)..symbols.end.min(self.symbols)
+    }
+
+    /// Bytes of every slice but the last one.
+    pub(super) const fn slice_bytes(&self) -> u16 {
+        self.slices.slice_bytes().get()
+    }
+
+    /// The symbol at `index` of a block.
+    pub(super) fn symbol_at(&self, block: u32, index: u32) -> Option<u32> {
+        match &self.geometry {
+            Some(geometry) => geometry.symbol(block, index),
+            None => Some(index),
+        }
     }
 
     /// The symbols that have one of these bytes.

@@ -17,6 +17,7 @@ mod assembly;
 mod audit;
 mod bits;
 mod blocks;
+mod expected;
 mod finish;
 mod groups;
 mod layout;
@@ -33,6 +34,7 @@ use stbcast_infocast::{Check, Name};
 use stbcast_object::{Group, Micros};
 
 use self::assembly::Assembly;
+use self::expected::Tois;
 use self::finish::Digesting;
 use self::groups::Groups;
 use self::layout::Carrier;
@@ -48,6 +50,8 @@ enum State {
     Idle,
     /// Waiting for the description.
     Asking,
+    /// Waiting for what the storage holds of an object that is expected.
+    Resuming,
     Receiving,
     /// All symbols are on their way to storage.
     Storing,
@@ -80,6 +84,8 @@ pub(crate) struct Described<P> {
     current: Option<(Box<Announcement>, Assembly)>,
     /// The revision that is announced to come.
     next: Option<Box<Announcement>>,
+    /// Further numbers of an object that is expected.
+    tois: Tois,
     on_air: OnAir,
     /// Slices handed out to be compared.
     comparing: VecDeque<(u32, P)>,
@@ -116,6 +122,7 @@ impl<P: Clone> Described<P> {
             asked_heard: None,
             current: None,
             next: None,
+            tois: Tois::default(),
             on_air: OnAir::Unproven { doubted: false },
             comparing: VecDeque::new(),
             check: None,
@@ -134,14 +141,11 @@ impl<P: Clone> Described<P> {
         if self.name.is_some() { Carrier::Channel } else { Carrier::Session }
     }
 
-    /// The group whose session describes the object.
-    fn asked(&self) -> Group {
+    /// The group whose session describes the object; `None` where it is expected and nobody is asked.
+    fn asked(&self) -> Option<Group> {
         match self.carrier() {
-            Carrier::Session => self.group,
-            Carrier::Channel => {
-                let asked = self.options.announce.or(self.options.repair);
-                asked.unwrap_or(self.group)
-            }
+            Carrier::Session => Some(self.group),
+            Carrier::Channel => self.options.announce.or(self.options.repair),
         }
     }
 
@@ -172,15 +176,14 @@ impl<P: Clone> Described<P> {
                 self.on_bytes(now, id, offset..end, payload);
             }
             Input::Answered { id, answer } => self.on_answered(now, id, answer),
-            // Its length is announced.
-            Input::Length { .. }
-            | Input::Statement { .. }
-            | Input::Resumed { .. }
-            | Input::Armed { .. } => {}
+            Input::Resumed { held } => self.on_resumed(now, &held),
+            // Its length is announced, and of statements and banks others know.
+            Input::Length { .. } | Input::Statement { .. } | Input::Armed { .. } => {}
         }
         self.recover_next();
         self.leave_when_enough(now);
         self.ask(now);
+        self.keep_when_due();
         self.finish_when_whole();
         self.sync_when_stored();
     }
@@ -272,11 +275,14 @@ impl<P: Clone> Described<P> {
 
     fn on_wake(&mut self, now: Micros) {
         match self.state {
-            State::Idle => {
-                self.state = State::Asking;
-                self.join_all(now);
-                self.attempt = 1;
-            }
+            State::Idle => match self.options.expected.clone() {
+                Some(expected) => self.begin_expected(now, expected),
+                None => {
+                    self.state = State::Asking;
+                    self.join_all(now);
+                    self.attempt = 1;
+                }
+            },
             State::Asking if self.wake_at().is_some_and(|at| now >= at) => self.on_no_answer(now),
             State::Receiving if self.has_joined() => self.on_silence(now),
             _ => {}
@@ -353,6 +359,12 @@ impl<P: Clone> Described<P> {
         self.cancel_request();
         self.state = State::Over;
         self.queue.retain(|output| !output.is_for_storage());
+        let is_out_of_reach =
+            matches!(error, FetchError::Silent { .. } | FetchError::Absent { .. });
+        if is_out_of_reach && self.outstanding == 0 {
+            // The next fetch goes on from here.
+            self.keep();
+        }
         self.tell(Event::Failed(error));
     }
 }

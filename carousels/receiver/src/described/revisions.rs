@@ -4,8 +4,9 @@ use alloc::boxed::Box;
 
 use stbcast_object::{Group, Micros};
 
-use super::assembly::Assembly;
+use super::assembly::{Assembly, Journaled};
 use super::bits::Bits;
+use super::expected::content;
 use super::layout::{Carrier, Layout};
 use super::memory::Budget;
 use super::{Described, State};
@@ -32,10 +33,11 @@ impl<P: Clone> Described<P> {
         announcement: Box<Announcement>,
     ) {
         // A companion describes the object too, but the announce session is what was asked.
-        if group != self.asked() {
+        if Some(group) != self.asked() {
             return;
         }
         match self.state {
+            State::Receiving if self.is_expected() => self.on_announced_again(now, &announcement),
             State::Asking => self.on_answer(now, announcement),
             State::Receiving => self.on_other_revision(now, announcement),
             _ => {}
@@ -56,7 +58,7 @@ impl<P: Clone> Described<P> {
 
     /// Whether the bytes are described: length, layout and, on a channel, where slices do not tell
     /// their revision, the digest.
-    fn is_described(&self, announcement: &Announcement) -> bool {
+    pub(super) fn is_described(&self, announcement: &Announcement) -> bool {
         let carrier = self.carrier();
         let digest = carrier == Carrier::Session || announcement.sha256.is_some();
         digest && Layout::of(announcement, carrier).is_some()
@@ -118,7 +120,7 @@ impl<P: Clone> Described<P> {
     }
 
     /// Begins to receive what is announced, with nothing held.
-    fn begin(&mut self, now: Micros, announcement: Box<Announcement>) {
+    pub(super) fn begin(&mut self, now: Micros, announcement: Box<Announcement>) {
         let Some(layout) = Layout::of(&announcement, self.carrier()) else { return };
         if layout.length() > self.options.length_max {
             return self.fail(FetchError::TooLarge { length: layout.length() });
@@ -129,10 +131,7 @@ impl<P: Clone> Described<P> {
         let companion = self.companion_of(&announcement);
         let is_sent = companion.is_some() || self.carrier() == Carrier::Session;
         let budget = if is_sent {
-            Budget::of(
-                &layout,
-                self.options.memory_bytes.saturating_sub(self.fetched_bytes(&layout)),
-            )
+            Budget::of(&layout, self.options.memory_bytes.saturating_sub(self.marks_bytes(&layout)))
         } else {
             Err(NoRepair::NotSent)
         };
@@ -148,17 +147,26 @@ impl<P: Clone> Described<P> {
         self.listen_to(companion.filter(|_| is_coded));
         let tells = companion.is_some() && is_coded;
         let unproven = OnAir::Unproven { doubted: false };
-        self.on_air = if tells { unproven } else { OnAir::Proven };
-        let assembly = Assembly::new(layout, budget.repair_max, budget.decoder_bytes);
-        self.begin_storage();
+        // What is expected is proven by its digest, and by nothing that is sent.
+        self.on_air = if tells && !self.is_expected() { unproven } else { OnAir::Proven };
+        let mut assembly = Assembly::new(layout, budget.repair_max, budget.decoder_bytes);
+        match content(&announcement, &layout).filter(|_| self.is_expected()) {
+            Some(content) => {
+                assembly = assembly.journaled();
+                self.resume_storage(content);
+            }
+            None => self.begin_storage(),
+        }
         self.forget_servers();
         self.announce_servers(now, &announcement);
         self.current = Some((announcement, assembly));
     }
 
-    /// Memory for knowing what came from servers.
-    fn fetched_bytes(&self, layout: &Layout) -> usize {
-        self.options.unicast.as_ref().map_or(0, |_| Bits::bytes(layout.symbols()))
+    /// Memory for knowing what came from servers, what was there before, and what was told.
+    fn marks_bytes(&self, layout: &Layout) -> usize {
+        let fetched = self.options.unicast.as_ref().map_or(0, |_| Bits::bytes(layout.symbols()));
+        let journal = if self.is_expected() { Journaled::bytes(layout.symbols()) } else { 0 };
+        fetched + journal
     }
 
     /// Drops all that is held, and what is under way with it.
@@ -170,7 +178,8 @@ impl<P: Clone> Described<P> {
     }
 
     fn begin_storage(&mut self) {
-        self.queue.retain(|output| !output.is_for_storage());
+        self.queue
+            .retain(|output| !output.is_for_storage() && !matches!(output, Output::Keep { .. }));
         self.comparing.clear();
         self.outstanding = 0;
         let (role, version) = (self.options.role, self.options.version.clone());

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use stbcast_object::{Group, Micros};
 use stbcast_receiver::{
-    Answer, Area, Boot, Event, Fetch, FetchOptions, GroupDecoder, Input, MemoryStorage, Output,
-    OutsideArea, Progress, Recovered, Recovery, RecoveryOutcome, Request, Role, Server, Session,
-    Storage, Target, drive,
+    Answer, Area, Boot, Content, Event, Fetch, FetchOptions, GroupDecoder, Input, MemoryStorage,
+    Output, OutsideArea, Progress, Recovered, Recovery, RecoveryOutcome, Request, Role, Server,
+    Session, Storage, Target, drive,
 };
 
 use super::{Sent, announce, channel, name};
@@ -33,6 +33,10 @@ pub struct Steady {
     pub lost_write: Option<u32>,
     /// Which bytes of the slot were written or recovered.
     pub there: Vec<bool>,
+    /// What it was asked to resume, each time.
+    pub resumed: Vec<Content>,
+    /// What it was told to keep, each time.
+    pub kept: Vec<Vec<Range<u32>>>,
 }
 
 impl Steady {
@@ -40,6 +44,25 @@ impl Steady {
         let (start, end) = (offset as usize, offset as usize + length);
         self.there.resize(self.there.len().max(end), false);
         self.there[start..end].fill(true);
+    }
+
+    /// All symbols that were kept, in order and apart.
+    pub fn held(&self) -> Vec<Range<u32>> {
+        let all: std::collections::BTreeSet<u32> =
+            self.kept.iter().flatten().cloned().flatten().collect();
+        let mut held: Vec<Range<u32>> = Vec::new();
+        for symbol in all {
+            match held.last_mut() {
+                Some(last) if last.end == symbol => last.end += 1,
+                _ => held.push(symbol..symbol + 1),
+            }
+        }
+        held
+    }
+
+    /// How many symbols were kept.
+    pub fn held_count(&self) -> u32 {
+        self.held().iter().map(|one| one.end - one.start).sum()
     }
 
     fn note_recovered(&mut self, recovery: &Recovery) {
@@ -83,6 +106,39 @@ impl Storage for Steady {
         self.waiting = None;
         self.there.clear();
         self.memory.begin(role, version)
+    }
+
+    /// What was kept is held, as it lies in the slot.
+    fn resume(
+        &mut self,
+        role: Role,
+        version: Option<&str>,
+        content: &Content,
+    ) -> Result<Vec<Range<u32>>, OutsideArea> {
+        let (mut slot, there) = (Vec::new(), std::mem::take(&mut self.there));
+        let _ = self.memory.read(Area::Slot, 0, there.len() as u64, &mut slot);
+        let is_same = self.resumed.last().is_none_or(|last| last == content);
+        self.resumed.push(*content);
+        self.begin(role, version)?;
+        if !is_same || slot.is_empty() {
+            self.kept.clear();
+            return Ok(Vec::new());
+        }
+        self.memory.write(Area::Slot, 0, &slot)?;
+        self.there = there;
+        Ok(self.held())
+    }
+
+    fn keep(&mut self, symbols: &[Range<u32>]) -> Result<(), OutsideArea> {
+        let unit = u64::from(self.resumed.last().unwrap().symbol_bytes);
+        let length = self.resumed.last().unwrap().length;
+        for one in symbols {
+            let bytes = u64::from(one.start) * unit..(u64::from(one.end) * unit).min(length);
+            let there = self.there.get(bytes.start as usize..bytes.end as usize);
+            assert!(there.is_some_and(|there| there.iter().all(|one| *one)), "{one:?} is written");
+        }
+        self.kept.push(symbols.to_vec());
+        Ok(())
     }
 
     fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
@@ -194,6 +250,23 @@ impl<S: Fetching> Stb<S> {
         let mut stb = Self {
             fetch: session,
             storage: Steady::default(),
+            groups: Vec::new(),
+            events: Vec::new(),
+            now: Micros::ZERO,
+            asked: Vec::new(),
+            under_way: None,
+            cancelled: 0,
+        };
+        stb.input(Input::Wake, &[]);
+        stb
+    }
+
+    /// Another session after a restart, with the storage as the one before left it.
+    pub fn restarted(mut self, session: S) -> Self {
+        self.storage.waiting = None;
+        let mut stb = Self {
+            fetch: session,
+            storage: self.storage,
             groups: Vec::new(),
             events: Vec::new(),
             now: Micros::ZERO,

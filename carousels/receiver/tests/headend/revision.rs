@@ -106,6 +106,11 @@ impl Revision {
         file
     }
 
+    /// What a signed release says of it.
+    pub fn expected(&self) -> Box<stbcast_receiver::Announcement> {
+        Box::new(stbcast_receiver::Announcement::of(&self.file()).unwrap())
+    }
+
     /// What a companion sends of it.
     pub fn companion_entry(&self) -> Option<Entry> {
         let geometry = self.geometry?;

@@ -288,6 +288,7 @@ impl<P: Clone> Described<P> {
         let Some((_, assembly)) = &mut self.current else { return };
         if assembly.wants_bytes(&bytes) {
             assembly.take_bytes(&bytes, asked.since);
+            self.stats.fetched_bytes += bytes.end - bytes.start;
             self.unicast.servers.gave(&asked.url);
             self.write(Area::Slot, bytes.start, payload);
         } else {

@@ -162,6 +162,13 @@ impl Observer for Console {
             Event::UnicastDropped { symbols } => self.line(format_args!(
                 "servers gave what is not the announced object: {symbols} symbols are dropped"
             )),
+            Event::Resumed { symbols, of } => {
+                self.begin(moment, true);
+                self.line(format_args!("the slot holds {symbols} of {of} symbols from before"));
+            }
+            Event::ResumedDropped { symbols } => self.line(format_args!(
+                "what the slot held is not what is signed: {symbols} symbols are received again"
+            )),
             Event::AskedAgain { answer, after, attempt, from } => {
                 self.begin(moment, false);
                 self.line(format_args!(
