@@ -6,6 +6,8 @@ use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use stbcast_flute::fdt::File;
+use stbcast_flute::{AnnounceSession, FdtSettings, Statement};
 use stbcast_infocast::{Carousel, Content, Entry, Name, ObjectType, Precoding};
 use stbcast_object::Slices;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -95,6 +97,14 @@ fn paused(name: &str, bit_rate_bps: u64, slices: u64, pause: Micros) -> ChannelP
         files: vec![],
         companion: None,
     }
+}
+
+/// An announce session that says nothing yet.
+fn announce(name: &str) -> ChannelProgramme {
+    let settings = FdtSettings::new(1);
+    let session = AnnounceSession::new(settings, vec![], Micros::from_secs(1)).unwrap();
+    let carousel = crate::carousel::Carousel::Announce(Box::new(session));
+    ChannelProgramme { carousel, ..programme(name, 64_000, 1) }
 }
 
 /// A loop without a thread, and the clock its wires look at.
@@ -420,4 +430,56 @@ fn a_held_replacement_comes_also_where_cycles_are_shorter_than_planned() {
     bench.tell(held(programme("a", 1_000_000, 10), 2));
     bench.run(Micros::from_secs(32), |_| Micros::ZERO);
     assert_eq!(bench.told(), ["on air 1", "ending 2"]);
+}
+
+/// Keeps the TOI of each datagram of FLUTE, and has room for so many.
+struct FluteRecorder {
+    tois: Arc<Mutex<Vec<u32>>>,
+    room: Arc<AtomicU64>,
+}
+
+impl Wire for FluteRecorder {
+    fn send(&mut self, batch: &[Parts<'_>]) -> io::Result<usize> {
+        let mut tois = self.tois.lock().unwrap();
+        let left = self.room.load(Ordering::Relaxed).saturating_sub(tois.len() as u64);
+        if left == 0 {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = batch.len().min(left as usize);
+        let toi = |parts: &Parts<'_>| u32::from_be_bytes(parts[0][12..16].try_into().unwrap());
+        tois.extend(batch[..count].iter().map(toi));
+        Ok(count)
+    }
+
+    fn path(&self) -> TransmitPath {
+        TransmitPath::Gso
+    }
+
+    fn interface(&self) -> Option<&str> {
+        None
+    }
+}
+
+#[test]
+fn a_withdrawn_statement_is_not_sent_though_the_socket_had_refused_it() {
+    let mut bench = Bench::new();
+    let (tois, room) = (Arc::<Mutex<Vec<u32>>>::default(), Arc::new(AtomicU64::new(3)));
+    let wire = Box::new(FluteRecorder { tois: Arc::clone(&tois), room: Arc::clone(&room) });
+    let launch = Launch { programme: announce("announce"), wire, generation: 1, held: false };
+    bench.tell(Command::Put(Box::new(launch)));
+    let file = |name: &str, toi| File::new(name, toi).unwrap();
+    let statement = Statement::new(file("release:42", 42), [1; 100].into()).unwrap();
+    let said = |statements| {
+        let files = vec![file("infocast://239.1.1.1:5/boot", 7)];
+        let said = Description { files, statements };
+        Command::Describe { channel: "announce".to_owned(), said }
+    };
+    bench.tell(said(vec![statement]));
+    // The statement of the second pass finds no room.
+    bench.run(Micros::from_millis(1_900), |_| Micros::ZERO);
+    assert_eq!(*tois.lock().unwrap(), [0, 42, 0]);
+    bench.tell(said(vec![]));
+    room.store(100, Ordering::Relaxed);
+    bench.run(Micros::from_millis(2_500), |_| Micros::ZERO);
+    assert_eq!(*tois.lock().unwrap(), [0, 42, 0, 0, 0, 0]);
 }

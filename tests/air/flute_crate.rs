@@ -13,6 +13,7 @@ use flute::receiver::writer::ObjectWriterBufferBuilder;
 
 use super::capture::{Air, capture};
 use super::harness::{DEADLINE, Site, join, noise, run};
+use super::operator::trusting;
 use super::second_box::record;
 
 /// The objects of a group as the crate's receiver completes them, by their location, and how many
@@ -131,6 +132,27 @@ fn read_by_tshark(site: &Site, groups: &[&str], air: &Air) -> Vec<Vec<String>> {
         assert!(line[2] != "0" || line[5].contains("<FDT-Instance"), "{line:?}");
     }
     lines
+}
+
+#[test]
+fn statements_are_files_of_the_announce_session_to_their_receiver_and_to_tshark() {
+    let mut site = Site::new();
+    let announce = site.announce();
+    site.channel("images", 5_000, 1_400);
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(9, 300_001));
+    let signed = trusting(&mut site, 42);
+    let _headend = site.serve(&[]);
+    let (objects, _) = theirs(&announce, 2, |_| false);
+    let root = std::fs::read(site.path("1.root.cose")).unwrap();
+    let expected = [("release:42".to_owned(), signed), ("root:1".to_owned(), root)];
+    assert!(objects == BTreeMap::from(expected), "{:?}", objects.keys());
+    let groups = [announce.as_str()];
+    let air = record(&groups, |air| of(air, groups[0]) >= 9);
+    let lines = read_by_tshark(&site, &groups, &air);
+    let statements = lines.iter().filter(|line| line[2] != "0");
+    assert!(statements.clone().count() >= 4);
+    assert!(statements.clone().all(|line| line[3] == "0" && line[4] == "0x00000000"), "{lines:?}");
 }
 
 #[test]

@@ -7,7 +7,9 @@ use rustix::process::Signal;
 use stbcast_flute::{Event, Session};
 use stbcast_release::ObjectKind;
 
-use super::harness::{Program, Site, free_group, headend, hear, join, metrics, noise, run};
+use super::harness::{
+    Program, Site, free_group, headend, hear, join, metrics, noise, receiver, run,
+};
 use super::operator::{on_air, permit, release, root, sign, trusting};
 
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -142,6 +144,23 @@ fn boxes_of_before_hear_the_same_datagrams_with_and_without_statements() {
     // The metadata channel goes on until the images have passed twice.
     let both = metadata.len().min(metadata_with.len());
     assert!(both >= 2 && metadata_with[..both] == metadata[..both]);
+}
+
+#[test]
+fn a_box_that_knows_nothing_of_statements_fetches_what_is_announced_beside_them() {
+    let image = noise(11, 300_000);
+    let (mut site, announce, group) = site(&image, 4_000);
+    trusting(&mut site, 42);
+    let _headend = site.serve(&[]);
+    let output = site.path("fetched");
+    let url = format!("infocast://{group}/boot");
+    let mut command = receiver();
+    command.args(["fetch", &url, "--announce", &announce, "--interface", "127.0.0.1", "--json"]);
+    let fetched = run(command.arg("--output").arg(&output));
+    let figures: serde_json::Value = serde_json::from_slice(&fetched.stdout).unwrap();
+    assert!(fetched.status.success(), "{figures}");
+    assert_eq!(figures["check"], "SHA-256 as announced");
+    assert!(std::fs::read(&output).unwrap() == image);
 }
 
 #[test]
