@@ -168,8 +168,10 @@ fn under_old_signature(release: &Release) -> Vec<u8> {
     forge::message_1(&header, &payload, &genuine[genuine.len() - 64..])
 }
 
+type Change = (&'static str, fn(&mut Release));
+
 /// One tampering for each field of a release and its object.
-const FIELDS: [(&str, fn(&mut Release)); 19] = [
+const FIELDS: [Change; 19] = [
     ("number", |r| r.number += 1),
     ("epoch", |r| r.epoch += 1),
     ("operator", |r| r.operator.push('x')),
