@@ -6,11 +6,10 @@ use core::fmt;
 
 use ed25519_dalek::Signer as _;
 
-use crate::cose::{Envelope, Value, multi, parse, single};
+use crate::cose::{Envelope, Part, Value, multi, parse, single};
 use crate::key::digest;
 use crate::{
-    Check, Kid, Kind, Permit, PublicKey, Refusal, Release, Root, STATEMENT_BYTES_MAX, Signed,
-    Statement,
+    Kid, Kind, Permit, PublicKey, Refusal, Release, Root, STATEMENT_BYTES_MAX, Signed, Statement,
 };
 
 /// An Ed25519 private key. Wiped from memory when it is dropped; never shown.
@@ -119,7 +118,7 @@ pub fn unverified(bytes: &[u8]) -> Result<(Statement, Vec<Kid>), Refusal> {
 }
 
 fn read(payload: &[u8]) -> Result<Value, Refusal> {
-    parse("payload", Check::PayloadEncoding, payload)
+    parse(Part::Payload, payload)
 }
 
 fn fits(bytes: Vec<u8>) -> Result<Vec<u8>, Refusal> {

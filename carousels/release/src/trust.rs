@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::cose::{Envelope, parse};
+use crate::cose::{Envelope, Part, parse};
 use crate::key::digest;
 use crate::{Check, KeyRole, Kind, Permit, Refusal, Release, Role, Root, on};
 
@@ -149,7 +149,7 @@ fn expect(envelope: &Envelope, wanted: Kind) -> Result<(), Refusal> {
 }
 
 fn payload(envelope: &Envelope) -> Result<crate::cose::Value, Refusal> {
-    parse("payload", Check::PayloadEncoding, envelope.payload())
+    parse(Part::Payload, envelope.payload())
 }
 
 /// Whether each signature is by a key of one of `roles`.

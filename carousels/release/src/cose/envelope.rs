@@ -16,7 +16,7 @@ use coset::{
     AsCborValue, CoseSign, CoseSign1, Header, RegisteredLabel, RegisteredLabelWithPrivate, iana,
 };
 
-use super::{Value, parse};
+use super::{Part, Value, parse};
 use crate::limits::KEYS_MAX;
 use crate::{Check, KID_BYTES, Kid, Kind, Refusal, STATEMENT_BYTES_MAX, on};
 
@@ -49,7 +49,7 @@ impl Envelope {
         if bytes.len() > STATEMENT_BYTES_MAX && on(Check::Size) {
             return Err(Refusal::Size { bytes: bytes.len() });
         }
-        let value = parse("message", Check::MessageEncoding, bytes)?;
+        let value = parse(Part::Message, bytes)?;
         let Value::Tag(tag, inner) = value else { return shape("it has no tag") };
         check_shape(tag, &inner)?;
         if tag == TAG_SIGN1 { Self::one(*inner) } else { Self::many(*inner) }
@@ -141,7 +141,7 @@ fn check_headers(protected: &Value, unprotected: &Value) -> Result<(), Refusal> 
         return Err(Refusal::Unprotected { entries: entries.len() });
     }
     let Value::Bytes(protected) = protected else { return shape("a header is no byte string") };
-    let Value::Map(entries) = parse("header", Check::HeaderEncoding, protected)? else {
+    let Value::Map(entries) = parse(Part::Header, protected)? else {
         return shape("a protected header is no map");
     };
     let flat = |value: &Value| !matches!(value, Value::Array(_) | Value::Map(_) | Value::Tag(..));

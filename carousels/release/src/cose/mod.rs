@@ -10,6 +10,6 @@ pub(crate) use envelope::Envelope;
 pub(crate) use envelope::Signer;
 #[cfg(feature = "sign")]
 pub(crate) use envelope::{multi, single};
-pub(crate) use strict::parse;
 #[cfg(feature = "sign")]
 pub(crate) use strict::write;
+pub(crate) use strict::{Part, parse};

@@ -5,22 +5,66 @@ use alloc::vec::Vec;
 use coset::cbor;
 
 use super::Value;
-use crate::limits::DEPTH_MAX;
+use crate::limits::{DEPTH_MAX, KEYS_MAX};
 use crate::{Check, Refusal, STATEMENT_BYTES_MAX, on};
 
-/// Reads all of `bytes`. `part` is what they are: `message`, `header` or `payload`; `check` is the
-/// one that this makes.
-///
-/// The caller has held the length against [`STATEMENT_BYTES_MAX`]; what is built is at most some
-/// tens of bytes for each byte read, and nested at most [`DEPTH_MAX`] deep.
-pub(crate) fn parse(part: &'static str, check: Check, bytes: &[u8]) -> Result<Value, Refusal> {
-    let refuse = |fault| Err(Refusal::Encoding { part, fault });
+/// Most items of a message: a COSE_Sign with as many signatures as are looked at.
+const MESSAGE_ITEMS_MAX: usize = 6 + 4 * KEYS_MAX;
+
+/// Most items of a protected header.
+const HEADER_ITEMS_MAX: usize = 9;
+
+/// A part of a statement.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it; nobody signed how it is put together.
+    Message,
+    /// A protected header; nobody looked at its signature yet.
+    Header,
+    /// What was signed.
+    Payload,
+}
+
+impl Part {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Header => "header",
+            Self::Payload => "payload",
+        }
+    }
+
+    const fn check(self) -> Check {
+        match self {
+            Self::Message => Check::MessageEncoding,
+            Self::Header => Check::HeaderEncoding,
+            Self::Payload => Check::PayloadEncoding,
+        }
+    }
+
+    /// Most items that are read of it. An item costs more than its one byte.
+    const fn items_max(self) -> usize {
+        match self {
+            Self::Message => MESSAGE_ITEMS_MAX,
+            Self::Header => HEADER_ITEMS_MAX,
+            Self::Payload => STATEMENT_BYTES_MAX,
+        }
+    }
+}
+
+/// Reads all of `bytes`, which are no more than [`STATEMENT_BYTES_MAX`]. What is built has no more
+/// items than a legal part, nested at most [`DEPTH_MAX`] deep.
+pub(crate) fn parse(part: Part, bytes: &[u8]) -> Result<Value, Refusal> {
+    let refuse = |fault| Err(Refusal::Encoding { part: part.word(), fault });
+    if !has_items_at_most(part.items_max(), bytes) {
+        return refuse("it has too many items, or ends within one");
+    }
     let mut rest = bytes;
     let Ok(value) = cbor::de::from_reader_with_recursion_limit::<Value, _>(&mut rest, DEPTH_MAX)
     else {
         return refuse("it cannot be read, or is nested too deep");
     };
-    if !on(check) {
+    if !on(part.check()) {
         return Ok(value);
     }
     if !rest.is_empty() {
@@ -29,8 +73,39 @@ pub(crate) fn parse(part: &'static str, check: Check, bytes: &[u8]) -> Result<Va
     if write(&value).as_deref() != Some(bytes) {
         return refuse("a number or length is not written in its shortest form");
     }
-    check_items(&value).map_err(|fault| Refusal::Encoding { part, fault })?;
+    check_items(&value).map_err(|fault| Refusal::Encoding { part: part.word(), fault })?;
     Ok(value)
+}
+
+/// Walks from head to head without building anything: whether there are at most `max` items, all of
+/// them whole. Those of indefinite length are never legal.
+fn has_items_at_most(max: usize, bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    for _ in 0..=max {
+        let Some((&first, behind)) = rest.split_first() else { return true };
+        let argument_bytes = match first & 0x1f {
+            0..24 => 0,
+            short @ 24..28 => 1 << (short - 24),
+            _ => return false,
+        };
+        let Some((argument, behind)) = behind.split_at_checked(argument_bytes) else {
+            return false;
+        };
+        let argument = argument
+            .iter()
+            .try_fold(0usize, |value, &byte| value.checked_mul(256)?.checked_add(byte.into()));
+        let is_string = matches!(first >> 5, 2 | 3);
+        let content = match (is_string, argument_bytes, argument) {
+            (false, ..) => Some(0),
+            (true, 0, _) => Some(usize::from(first & 0x1f)),
+            (true, _, length) => length,
+        };
+        let Some((_, behind)) = content.and_then(|length| behind.split_at_checked(length)) else {
+            return false;
+        };
+        rest = behind;
+    }
+    rest.is_empty()
 }
 
 /// The encoding of a value whose maps are in order.

@@ -29,6 +29,42 @@ fn no_part_of_a_release_is_one() {
     }
 }
 
+#[test]
+fn bytes_that_nobody_signed_cost_little() {
+    let trust = trust();
+    let full = |start: &[u8], fill: u8| {
+        let mut bytes = vec![fill; STATEMENT_BYTES_MAX];
+        bytes[..start.len()].copy_from_slice(start);
+        bytes
+    };
+    let header = |fill: &[u8]| {
+        let protected = [fill, &vec![0; 250 - fill.len()]].concat();
+        crate::forge::message_1(&protected, &[0; 900], &[0; 64])
+    };
+    for bytes in [
+        full(&[], 0x00),
+        full(&[], 0x81),
+        full(&[], 0xa1),
+        full(&[], 0xd2),
+        full(&[0xd2, 0x99, 0x05, 0x74], 0x00),
+        full(&[0xd2, 0x99, 0x02, 0xba], 0x60),
+        full(&[0xd2, 0x84, 0x5b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 0xff),
+        full(&[0xd2, 0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 0x00),
+        full(&[0xd2, 0xbb, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 0x00),
+        full(&[0xd2, 0x5f], 0x40),
+        header(&[0x98, 248]),
+        header(&[0xb8, 124]),
+        header(&[0xa1, 0x07, 0x83, 0x58, 240]),
+    ] {
+        let mut outcome = None;
+        let cost = allocation_counter::measure(|| outcome = Some(trust.open(&bytes)));
+        assert!(outcome.unwrap().is_err());
+        let most = 4 * STATEMENT_BYTES_MAX as u64;
+        assert!(cost.bytes_max <= most, "{cost:?} for {:02x?}", &bytes[..12]);
+        assert!(cost.count_total <= 64, "{cost:?} for {:02x?}", &bytes[..12]);
+    }
+}
+
 fn word() -> impl Strategy<Value = String> {
     "[!-~]{1,64}"
 }
