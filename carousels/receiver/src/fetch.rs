@@ -42,6 +42,9 @@ pub struct FetchOptions {
     /// What a signed release says of the object: it begins with that at once, and only what agrees
     /// with it counts of what is announced.
     pub expected: Option<Box<Announcement>>,
+    /// Least bytes of it that are written before the storage is told to keep them, which costs one
+    /// that makes things durable some time; a 64th of the object where that is more.
+    pub keep_bytes: u64,
     /// The companion that carries its repair symbols, whatever is announced. Without an announce
     /// session its own description of the object counts.
     pub repair: Option<Group>,
@@ -67,6 +70,7 @@ impl Default for FetchOptions {
             version: None,
             announce: None,
             expected: None,
+            keep_bytes: limits::KEEP_BYTES_MIN,
             repair: None,
             memory_bytes: limits::MEMORY_BYTES,
             unicast: None,

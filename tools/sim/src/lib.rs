@@ -20,6 +20,7 @@ pub mod crowd;
 pub mod fallback;
 pub mod loss;
 pub mod percentiles;
+pub mod power;
 pub mod report;
 pub mod scenario;
 pub mod station;

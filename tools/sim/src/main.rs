@@ -7,6 +7,8 @@ use clap::builder::PossibleValuesParser;
 
 use stbcast_sim::air::{Air, AirError};
 use stbcast_sim::crowd;
+use stbcast_sim::power::life::World;
+use stbcast_sim::power::seeds;
 use stbcast_sim::report::{self, Row};
 use stbcast_sim::scenario::{ALL, Scenario};
 
@@ -39,12 +41,22 @@ struct Arguments {
     /// 100,000 boxes (or as much less as there are fewer), and the window that `stbcast check` wants.
     #[arg(long, conflicts_with_all = ["scenario", "number"])]
     fallback: bool,
+    /// Boxes whose power is cut while they install a release: at every change of the flash, then
+    /// one to three times each in as many boxes as there are seeds.
+    #[arg(long, conflicts_with_all = ["scenario", "number", "fallback"])]
+    power: bool,
+    /// Boxes of --power, each with a seed of its own, from --seed on.
+    #[arg(long, value_name = "N", default_value_t = 10_000, requires = "power")]
+    seeds: u64,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if arguments.fallback {
         return fallback(&arguments);
+    }
+    if arguments.power {
+        return power(&arguments);
     }
     let wanted = |row: &&Scenario| {
         arguments.scenario.is_empty() || arguments.scenario.iter().any(|name| name == row.name)
@@ -83,6 +95,23 @@ fn fallback(arguments: &Arguments) -> ExitCode {
     }
     let missed = rows.iter().any(|row| !row.is_met());
     if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn power(arguments: &Arguments) -> ExitCode {
+    let tally =
+        match World::new().and_then(|world| seeds::all(&world, arguments.seed, arguments.seeds)) {
+            Ok(tally) => tally,
+            Err(error) => {
+                eprintln!("error: {error}");
+                return ExitCode::from(2);
+            }
+        };
+    if arguments.json {
+        println!("{}", report::power_json(&tally, arguments.seed));
+    } else {
+        println!("{}", report::power_text(&tally, arguments.seed));
+    }
+    if tally.is_met() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn run(scenario: &Scenario, arguments: &Arguments) -> Result<Row, AirError> {

@@ -1,8 +1,10 @@
 //! Results as a table and as JSON.
 
 mod fallback;
+mod power;
 
 pub use fallback::{FallbackRow, fallback, fallback_json, fallback_text};
+pub use power::{power_json, power_text};
 
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};

@@ -152,7 +152,7 @@ impl<P: Clone> Described<P> {
         let mut assembly = Assembly::new(layout, budget.repair_max, budget.decoder_bytes);
         match content(&announcement, &layout).filter(|_| self.is_expected()) {
             Some(content) => {
-                assembly = assembly.journaled();
+                assembly = assembly.journaled(self.options.keep_bytes);
                 self.resume_storage(content);
             }
             None => self.begin_storage(),

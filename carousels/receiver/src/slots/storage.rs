@@ -36,6 +36,15 @@ impl<M: Slots + BootControl> Banks<M> {
         }
     }
 
+    /// Nobody knows what a write left that failed: the object is not gone on with, and nothing more
+    /// of it is kept.
+    fn written(&mut self, done: Result<(), M::Error>) -> Result<(), BanksError<M::Error>> {
+        if done.is_err() {
+            self.current = None;
+        }
+        Ok(done?)
+    }
+
     /// Whether the inactive bank holds all parts of a release, each of which is made durable, read
     /// back and compared.
     fn holds_all(&mut self, installation: &Installation) -> Result<(), BanksError<M::Error>> {
@@ -109,7 +118,10 @@ impl<M: Slots + BootControl> Storage for Banks<M> {
 
     fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), Self::Error> {
         match self.place(area, "write")? {
-            Some(place) => Ok(self.medium.write(place, offset, bytes)?),
+            Some(place) => {
+                let written = self.medium.write(place, offset, bytes);
+                self.written(written)
+            }
             None => park(&mut self.parking, offset, bytes).ok_or(BanksError::Parking),
         }
     }
@@ -121,7 +133,8 @@ impl<M: Slots + BootControl> Storage for Banks<M> {
         parts: &[&[u8]],
     ) -> Result<(), Self::Error> {
         if let Some(place) = self.place(area, "write")? {
-            return Ok(self.medium.write_gathered(place, offset, parts)?);
+            let written = self.medium.write_gathered(place, offset, parts);
+            return self.written(written);
         }
         for part in parts {
             park(&mut self.parking, offset, part).ok_or(BanksError::Parking)?;

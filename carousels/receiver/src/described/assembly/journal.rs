@@ -7,7 +7,7 @@ use super::super::bits::Bits;
 use super::super::blocks::State;
 use super::super::layout::Layout;
 use super::Assembly;
-use crate::limits::{KEEP_BYTES_MIN, KEEP_PARTS};
+use crate::limits::KEEP_PARTS;
 
 /// Two bits for each symbol of an object that can be resumed.
 #[derive(Clone, Debug)]
@@ -17,16 +17,18 @@ pub(in super::super) struct Journal {
     /// Symbols that are in the slot, and nobody was told.
     untold: Bits,
     count: u32,
-    /// So many are worth telling.
+    /// Least bytes that are worth telling.
+    keep_bytes: u64,
+    /// So many symbols are worth telling.
     due: u32,
 }
 
 impl Journal {
-    fn new(layout: &Layout) -> Self {
+    fn new(layout: &Layout, keep_bytes: u64) -> Self {
         let bits = Bits::new(layout.symbols());
-        let part = (layout.length() / KEEP_PARTS).max(KEEP_BYTES_MIN);
+        let part = (layout.length() / KEEP_PARTS).max(keep_bytes);
         let due = layout.symbols_within(part);
-        Self { resumed: bits.clone(), untold: bits, count: 0, due }
+        Self { resumed: bits.clone(), untold: bits, count: 0, keep_bytes, due }
     }
 
     /// Heap bytes for an object of this layout.
@@ -43,8 +45,8 @@ impl Journal {
 impl Assembly {
     /// From here on, what is there is to be known after a restart.
     #[must_use]
-    pub(in super::super) fn journaled(mut self) -> Self {
-        self.journal = Some(Journal::new(&self.layout));
+    pub(in super::super) fn journaled(mut self, keep_bytes: u64) -> Self {
+        self.journal = Some(Journal::new(&self.layout, keep_bytes));
         self
     }
 
@@ -122,7 +124,7 @@ impl Assembly {
     /// The same for the object without its code, whose symbols are the slices that `plain` holds.
     pub(super) fn journal_slices(&self, plain: &Layout) -> Option<Journal> {
         let old = self.journal.as_ref()?;
-        let mut journal = Journal::new(plain);
+        let mut journal = Journal::new(plain, old.keep_bytes);
         for slice in 0..plain.symbols() {
             let mut of_slice = self.layout.symbols_of(slice);
             // What was recovered may have been with what was there.

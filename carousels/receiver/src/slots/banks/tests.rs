@@ -362,6 +362,8 @@ struct Failing {
     refuses: bool,
     writes_all_the_same: bool,
     fails_to_sync: bool,
+    /// Half of what is written is there, and half is not.
+    tears: bool,
 }
 
 impl Medium for Failing {
@@ -373,6 +375,10 @@ impl Slots for Failing {
         self.medium.erase(place, length)
     }
     fn write(&mut self, place: Place, offset: u64, bytes: &[u8]) -> Result<(), OutsidePlace> {
+        if self.tears {
+            self.medium.write(place, offset, &bytes[..bytes.len() / 2])?;
+            return Err(OutsidePlace);
+        }
         self.medium.write(place, offset, bytes)
     }
     fn read(
@@ -459,4 +465,18 @@ pub(in crate::slots) fn an_object_whose_bytes_could_not_be_made_durable_is_not_g
     banks.medium.fails_to_sync = false;
     assert_eq!(banks.write(Area::Slot, 0, &[1]), Err(BanksError::NotBegun("write")));
     assert_eq!(banks.sync(1), Err(BanksError::NotBegun("sync")));
+}
+
+#[test]
+pub(in crate::slots) fn what_a_failed_write_left_is_not_kept() {
+    let mut banks = failing();
+    let (bytes, part) = (image(2), Role::Part(Part::Kernel));
+    banks.resume(part, None, &content(&bytes)).unwrap();
+    banks.write(Area::Slot, 0, &bytes[..9_000]).unwrap();
+    banks.keep(&[0..9]).unwrap();
+    banks.medium.tears = true;
+    assert_eq!(banks.write(Area::Slot, 9_000, &bytes[9_000..10_000]), Err(OutsidePlace.into()));
+    banks.medium.tears = false;
+    assert_eq!(banks.keep(&[9..10]), Err(BanksError::NotBegun("keep")));
+    assert_eq!(restarted(banks).resume(part, None, &content(&bytes)), Ok(vec![0..9]));
 }
