@@ -1,5 +1,5 @@
 //! The journal of a slot: which symbols it holds, each record with the CRC of the bytes it speaks of.
-//! `PROTOCOL.md`, "What a box keeps", has it as a table.
+//! `PROTOCOL.md` has it as a table, section 8.4.
 //!
 //! ```text
 //!  header, 64 bytes   "STBJ" | version | symbol bytes | length (8) | SHA-256 (32) | 0 (12) | CRC-32

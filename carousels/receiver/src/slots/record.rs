@@ -1,4 +1,4 @@
-//! The state record byte by byte. `PROTOCOL.md`, "What a box keeps", has it as a table.
+//! The state record byte by byte. `PROTOCOL.md` has it as a table, section 8.1.
 //!
 //! ```text
 //!     0 "STBS"    8 sequence         36 flags, active, trial, boots left   80  bank A
