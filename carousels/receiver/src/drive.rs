@@ -8,10 +8,11 @@ use stbcast_object::Micros;
 use crate::fetch::Outputs;
 use crate::gather::Gather;
 use crate::{
-    Area, Boot, Fetch, Input, Output, Recovered, Recovery, RecoveryOutcome, Storage, limits,
+    Area, Boot, Fetch, Input, Output, Recovered, Recovery, RecoveryOutcome, Storage, TrustedBoot,
+    limits,
 };
 
-/// What [`Fetch`] and [`Boot`] have in common.
+/// What [`Fetch`], [`Boot`] and [`TrustedBoot`] have in common.
 pub trait Session<P> {
     /// Takes an input at `now` and hands out what is to be done.
     #[must_use = "the outputs must be carried out"]
@@ -45,6 +46,7 @@ macro_rules! session {
 
 session!(Fetch);
 session!(Boot);
+session!(TrustedBoot);
 
 /// Hands `input` to the session and carries its storage outputs out, until nothing is left to do.
 ///

@@ -7,8 +7,9 @@ use stbcast_bootcast::{HttpUrl, Part, Protocol};
 use stbcast_fec::SetupError;
 use stbcast_infocast::Check;
 use stbcast_object::Micros;
+use stbcast_release::{Kind, Refusal};
 
-use crate::{Announcement, Answer, BootReport, FetchError, Revision, Target};
+use crate::{Announcement, Answer, BootReport, FetchError, Revision, Target, TrustedReport};
 
 /// Why an object is fetched as if nothing were announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -187,4 +188,31 @@ pub enum Event {
     },
     /// The boot procedure is over.
     BootDone(Box<BootReport>),
+    /// A signed statement was heard that is believed.
+    Statement {
+        /// What it is.
+        kind: Kind,
+        /// Number of the root or release; of a permit that of the release it leads to.
+        number: u64,
+    },
+    /// A statement is refused, for the first time for this reason.
+    Refused(Box<Refusal>),
+    /// A release is to be installed.
+    Release {
+        /// Its number.
+        number: u64,
+        /// Its security epoch.
+        epoch: u32,
+    },
+    /// A release is not installed: nothing of it is booted.
+    ReleaseFailed {
+        /// Its number.
+        number: u64,
+        /// The part that could not be had; `None` where all are there and could not be armed.
+        part: Option<Part>,
+        /// Why.
+        error: FetchError,
+    },
+    /// The trusted boot is over.
+    TrustedDone(Box<TrustedReport>),
 }

@@ -216,6 +216,15 @@ impl<P: Clone> Fetch<P> {
         Outputs { queue }
     }
 
+    /// Ends without an event, as nobody wants the object any more: groups are left, requests
+    /// cancelled, and what is written is told to the storage for the next time.
+    pub(crate) fn stop(&mut self) -> Outputs<'_, P> {
+        if let Way::Described(described) = &mut self.way {
+            described.stop();
+        }
+        self.outputs()
+    }
+
     /// When the session wants an [`Input::Wake`], if nothing happens before.
     pub fn wake_at(&self) -> Option<Micros> {
         match &self.way {

@@ -19,6 +19,7 @@
 //!   repair symbols count as much as slices; without, slices are all there is. A file of a FLUTE
 //!   session is described by that session.
 //! * [`Boot`] is the boot procedure: control object, splash, boot image.
+//! * [`TrustedBoot`] installs what the operator signed, all of it or nothing, and nothing else.
 //! * [`GroupDecoder`] turns the datagrams of a group into inputs.
 //! * [`drive()`] carries a session's storage outputs out on a [`Storage`] and answers it;
 //!   [`drive_all()`] does so for datagrams that arrived together, and writes them together. A
@@ -61,6 +62,7 @@ mod stats;
 mod storage;
 mod target;
 pub mod tftp;
+mod trusted;
 mod unicast;
 
 #[cfg(feature = "io")]
@@ -85,4 +87,5 @@ pub use recovery::{Recovered, Recoverer, Recovery, RecoveryAreas, RecoveryOutcom
 pub use stats::{Reject, Rejection, Stats};
 pub use storage::{Committed, MemoryStorage, OutsideArea, Storage};
 pub use target::{FileName, FileNameError, Target};
+pub use trusted::{Refused, TrustedBoot, TrustedOptions, TrustedOutcome, TrustedReport, root_of};
 pub use unicast::{Answer, Request, Server, TftpOptions, UnicastError};

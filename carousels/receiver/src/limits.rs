@@ -161,6 +161,32 @@ pub const UNICAST_PROGRESS_BYTES: u64 = 1 << 20;
 /// Longest statement, in bytes: one datagram.
 pub const STATEMENT_BYTES_MAX: usize = 1_400;
 
+/// Bytes of LCT header, EXT_FTI and payload id in front of a statement.
+pub const STATEMENT_HEAD_BYTES: usize = stbcast_flute::SOURCE_HEAD_BYTES;
+
+/// Releases, and permits, that are kept at a time; of releases the highest.
+pub const STATEMENTS_MAX: usize = 8;
+
+/// Statements that are known to need no further look.
+pub const SETTLED_MAX: usize = 64;
+
+/// Signatures verified in a second (security notes §5.6).
+pub const CHECKS_PER_S: u64 = 20;
+
+/// Signatures verified in one go.
+pub const CHECKS_BURST: u64 = 40;
+
+/// How long statements are gathered behind the first one that may be followed. They all come each
+/// second.
+pub const SETTLE: Micros = Micros::from_millis(1_500);
+
+/// How long a trusted boot may take in all, unless said otherwise.
+pub const TRUSTED_PATIENCE: Micros = Micros::from_secs(24 * 3600);
+
+/// What of the memory of a trusted boot is for statements: what was heard lately (128 KiB), what is
+/// settled and what is believed.
+pub const TRUSTED_BYTES: usize = 256 << 10;
+
 /// Parts of an object after each of which the storage is told what is written, for a restart.
 pub const KEEP_PARTS: u64 = 64;
 

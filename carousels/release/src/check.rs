@@ -114,6 +114,24 @@ checks! {
     PermitRelease = "permit-release" in Statement,
     /// A permit has not expired.
     PermitExpiry = "permit-expiry" in Statement,
+    /// So many signatures are verified in a second, and no more.
+    CheckRate = "check-rate" in Session,
+    /// A root is stored before anything is taken by its keys.
+    RootStored = "root-stored" in Session,
+    /// Nothing is received while a release is on trial.
+    TrialSilent = "trial-silent" in Session,
+    /// What is announced of an object counts as far as it is signed.
+    SignedDescription = "signed-description" in Session,
+    /// No server is asked that is not signed, and none sooner than is signed.
+    SignedServers = "signed-servers" in Session,
+    /// An object is no longer than its slot.
+    ObjectLength = "object-length" in Session,
+    /// An object, read back, has the digest that is signed.
+    ObjectDigest = "object-digest" in Session,
+    /// What was held before a restart and is wrong does not count.
+    ResumedDigest = "resumed-digest" in Session,
+    /// All objects of a release are installed, or none.
+    AllOrNone = "all-or-none" in Session,
     /// A record of a slot's journal has its CRC.
     JournalCrc = "journal-crc" in Slot,
     /// The bytes that a record of a journal speaks of have their CRC.

@@ -18,6 +18,7 @@ use core::ops::Range;
 
 use stbcast_flute::fdt::{Alternates, Unicast, toi_candidates};
 use stbcast_object::Micros;
+use stbcast_release::{Check, on};
 
 use super::layout::Layout;
 use super::{Described, State};
@@ -92,6 +93,9 @@ impl<P: Clone> Described<P> {
     /// is dropped, and received again.
     pub(super) fn doubt_resumed(&mut self) -> bool {
         let Some((_, assembly)) = &mut self.current else { return false };
+        if !on(Check::ResumedDigest) {
+            return false;
+        }
         let symbols = assembly.drop_resumed();
         if symbols > 0 {
             self.tell(Event::ResumedDropped { symbols });
@@ -176,6 +180,9 @@ impl Tois {
 /// What is announced of servers, as far as it is signed: the servers of both, and the longer waits.
 /// Nobody can send boxes to a server, or all of them at once, without a signature.
 fn narrowed(signed: Option<&Unicast>, announced: Option<&Unicast>) -> Option<Unicast> {
+    if !on(Check::SignedServers) {
+        return announced.cloned();
+    }
     let (signed, announced) = (signed?, announced?);
     let is_announced = |url: &&str| announced.alternates.urls().any(|one| one == *url);
     let mut list = String::new();

@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use stbcast_object::Micros;
+use stbcast_release::{Check, on};
 
 use super::{Described, State};
 use crate::limits::{DIGEST_DROPS, DIGEST_FAILURES, READ_BACK_BYTES};
@@ -132,7 +133,9 @@ impl<P: Clone> Described<P> {
             let (offset, rest) = (digesting.read, length - digesting.read);
             self.queue.push_back(Output::Read { offset, length: rest.min(READ_BACK_BYTES) });
             self.state = State::Digesting(digesting);
-        } else if self.sha256() == Some(digesting.hash.finalize().into()) {
+        } else if self.sha256() == Some(digesting.hash.finalize().into())
+            || !on(Check::ObjectDigest)
+        {
             self.commit();
         } else {
             self.on_wrong_digest(now);

@@ -351,6 +351,17 @@ impl<P: Clone> Described<P> {
         self.state = State::GaveUp;
     }
 
+    /// Ends without an event.
+    pub(crate) fn stop(&mut self) {
+        self.leave_all();
+        self.cancel_request();
+        self.queue.retain(|output| !output.is_for_storage());
+        if matches!(self.state, State::Receiving) && self.outstanding == 0 {
+            self.keep();
+        }
+        self.state = State::Over;
+    }
+
     fn fail(&mut self, error: FetchError) {
         if matches!(self.state, State::Over | State::GaveUp) {
             return;

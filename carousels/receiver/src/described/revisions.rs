@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use stbcast_object::{Group, Micros};
+use stbcast_release::{Check, on};
 
 use super::assembly::{Assembly, Journaled};
 use super::bits::Bits;
@@ -37,7 +38,9 @@ impl<P: Clone> Described<P> {
             return;
         }
         match self.state {
-            State::Receiving if self.is_expected() => self.on_announced_again(now, &announcement),
+            State::Receiving if self.is_expected() && on(Check::SignedDescription) => {
+                self.on_announced_again(now, &announcement)
+            }
             State::Asking => self.on_answer(now, announcement),
             State::Receiving => self.on_other_revision(now, announcement),
             _ => {}
@@ -122,7 +125,7 @@ impl<P: Clone> Described<P> {
     /// Begins to receive what is announced, with nothing held.
     pub(super) fn begin(&mut self, now: Micros, announcement: Box<Announcement>) {
         let Some(layout) = Layout::of(&announcement, self.carrier()) else { return };
-        if layout.length() > self.options.length_max {
+        if layout.length() > self.options.length_max && on(Check::ObjectLength) {
             return self.fail(FetchError::TooLarge { length: layout.length() });
         }
         if self.stats.revision_changes == 0 {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use stbcast_object::Micros;
 
 use super::ReceiveBuffer;
-use crate::{Boot, Event, Fetch, Progress, Session, Stats};
+use crate::{Boot, Event, Fetch, Progress, Session, Stats, TrustedBoot};
 
 /// How far a session is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -80,6 +80,15 @@ impl Watched for Fetch<Range<usize>> {
     }
     fn stats(&self) -> Stats {
         *self.stats()
+    }
+}
+
+impl Watched for TrustedBoot<Range<usize>> {
+    fn progress(&self) -> Progress {
+        self.progress()
+    }
+    fn stats(&self) -> Stats {
+        self.stats()
     }
 }
 

@@ -100,6 +100,17 @@ impl Headend {
         self.announce.set_files(files, wall).unwrap();
     }
 
+    /// Announces something else, with what an operator signed.
+    pub fn state(&mut self, files: Vec<File>, statements: &[Vec<u8>]) {
+        let wall = self.wall();
+        let statement = |(number, bytes): (u32, &Vec<u8>)| {
+            let file = File::new(&format!("release:{number}"), number).unwrap();
+            stbcast_flute::Statement::new(file, bytes.as_slice().into()).unwrap()
+        };
+        let statements = (900..).zip(statements).map(statement).collect();
+        self.announce.set(files, statements, wall).unwrap();
+    }
+
     /// The channel goes over to another revision.
     pub fn send(&mut self, revision: &Revision) {
         (self.channel, self.on_channel) = (carousel(revision), revision.clone());

@@ -175,7 +175,29 @@ impl Observer for Console {
                     "{answer}; asked again in {after}, from byte {from} (attempt {attempt})"
                 ));
             }
-            Event::Complete { .. } | Event::Failed(_) | Event::BootDone(_) => self.clear(),
+            Event::Complete { .. }
+            | Event::Failed(_)
+            | Event::BootDone(_)
+            | Event::TrustedDone(_) => self.clear(),
+            Event::Statement { kind, number } => {
+                self.line(format_args!("{kind} {number} is signed"))
+            }
+            Event::Refused(refusal) => self.line(format_args!("refused: {refusal}")),
+            Event::Release { number, epoch } => {
+                self.line(format_args!(
+                    "release {number}, security epoch {epoch}, is to be installed"
+                ));
+            }
+            Event::ReleaseFailed { number, part, error } => {
+                self.clear();
+                match part {
+                    Some(part) => self.line(format_args!(
+                        "release {number} is not installed: {}: {error}",
+                        PartWord::of(*part)
+                    )),
+                    None => self.line(format_args!("release {number} is not installed: {error}")),
+                }
+            }
             Event::Metadata { target, .. } => {
                 self.line(format_args!("metadata: waiting for {target}"));
             }

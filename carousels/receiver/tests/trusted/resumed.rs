@@ -1,17 +1,9 @@
 //! An object that a signed release describes: nothing announced keeps it away, and what a slot holds
 //! of it after a restart counts.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on ends there"
-)]
-
-mod headend;
-
-use headend::{Code, Headend, Revision, START, Sent, Stb, announce, channel, companion, losing};
+use super::headend::{
+    Code, Headend, Revision, START, Sent, Stb, announce, channel, companion, losing,
+};
 use stbcast_flute::fdt::File;
 use stbcast_flute::{AnnounceSession, Carousel, CarouselSettings, FdtSettings, Fti, Step};
 use stbcast_object::Micros;
@@ -37,7 +29,7 @@ fn options(revision: &Revision) -> FetchOptions {
 }
 
 fn target() -> Target {
-    Target::infocast(channel(), headend::name())
+    Target::infocast(channel(), super::headend::name())
 }
 
 fn expecting(revision: &Revision) -> Stb {
@@ -62,7 +54,7 @@ fn some(headend: &mut Headend, stb: &mut Stb, slices: u32, mut is_lost: impl FnM
 }
 
 #[test]
-fn it_begins_at_once_and_nobody_has_to_announce_anything() {
+pub fn it_begins_at_once_and_nobody_has_to_announce_anything() {
     for code in [Code::Rs8(30), Code::Rs16(200), Code::Raptorq(3), Code::None] {
         let revision = small(1, code);
         let mut headend = Headend::new(&revision, 0.3);
@@ -76,7 +68,7 @@ fn it_begins_at_once_and_nobody_has_to_announce_anything() {
 }
 
 #[test]
-fn without_an_announce_session_it_joins_channel_and_companion_alone() {
+pub fn without_an_announce_session_it_joins_channel_and_companion_alone() {
     let revision = small(2, Code::Rs16(100));
     let mut stb = Stb::with(FetchOptions { announce: None, ..options(&revision) });
     assert!(stb.joined(channel()) && stb.joined(companion()) && !stb.joined(announce()));
@@ -101,7 +93,7 @@ fn forged(revision: &Revision) -> Vec<Vec<File>> {
         at(&|file| file.toi = 4_711),
         at(&|file| *file = File { toi: 5, ..other.file() }),
         at(&|file| file.announced.companion = None),
-        at(&|file| file.announced.companion.as_mut().unwrap().group = headend::group(99)),
+        at(&|file| file.announced.companion.as_mut().unwrap().group = super::headend::group(99)),
         at(&|file| file.announced.slice_bytes = 30.try_into().ok()),
         at(&|file| *file = file.clone().with_fti(Fti::of_geometry(other.geometry.unwrap()))),
         at(&|file| *file = File::new("infocast://239.9.9.9:9/elsewhere", file.toi as u32).unwrap()),
@@ -109,7 +101,7 @@ fn forged(revision: &Revision) -> Vec<Vec<File>> {
 }
 
 #[test]
-fn forged_descriptions_in_every_form_do_not_stop_it() {
+pub fn forged_descriptions_in_every_form_do_not_stop_it() {
     let revision = small(3, Code::Rs16(61));
     for (form, files) in forged(&revision).into_iter().enumerate() {
         let mut headend = Headend::new(&revision, 0.4);
@@ -132,7 +124,7 @@ fn forged_descriptions_in_every_form_do_not_stop_it() {
 }
 
 #[test]
-fn repair_symbols_count_under_the_number_that_is_announced_for_the_same_bytes() {
+pub fn repair_symbols_count_under_the_number_that_is_announced_for_the_same_bytes() {
     let mut revision = small(4, Code::Rs16(200));
     let expected = revision.expected();
     // Another object of the line-up has each number that the digest makes.
@@ -145,7 +137,7 @@ fn repair_symbols_count_under_the_number_that_is_announced_for_the_same_bytes() 
 }
 
 #[test]
-fn an_object_of_another_release_in_its_place_is_never_committed() {
+pub fn an_object_of_another_release_in_its_place_is_never_committed() {
     let (signed, other) = (small(5, Code::None), small(6, Code::None));
     let mut stb = expecting(&signed);
     Headend::new(&other, 0.0).play(&mut stb, 100, |_| false);
@@ -154,7 +146,7 @@ fn an_object_of_another_release_in_its_place_is_never_committed() {
 }
 
 #[test]
-fn what_a_release_leaves_out_fails_at_once() {
+pub fn what_a_release_leaves_out_fails_at_once() {
     let revision = small(7, Code::None);
     let mut expected = revision.expected();
     expected.sha256 = None;
@@ -163,7 +155,7 @@ fn what_a_release_leaves_out_fails_at_once() {
 }
 
 #[test]
-fn a_file_of_a_flute_session_is_received_whatever_that_session_says_of_it() {
+pub fn a_file_of_a_flute_session_is_received_whatever_that_session_says_of_it() {
     for code in [Code::Raptorq(1), Code::Raptorq(2)] {
         let revision = small(8, code);
         let target = Target::Flute { group: channel(), name: FileName::new("image").unwrap() };
@@ -194,7 +186,7 @@ fn a_file_of_a_flute_session_is_received_whatever_that_session_says_of_it() {
                     stb.hear(now, &Sent { group: channel(), bytes, carries_symbol: false })
                 }
                 Step::Datagram(datagram) => {
-                    let bytes = headend::gather(&datagram, &revision);
+                    let bytes = super::headend::gather(&datagram, &revision);
                     if !is_lost(turn) {
                         stb.hear(now, &Sent { group: channel(), bytes, carries_symbol: true });
                     }
@@ -207,7 +199,7 @@ fn a_file_of_a_flute_session_is_received_whatever_that_session_says_of_it() {
 }
 
 #[test]
-fn what_is_written_is_kept_in_64_parts_and_after_a_cut_little_is_fetched_again() {
+pub fn what_is_written_is_kept_in_64_parts_and_after_a_cut_little_is_fetched_again() {
     let revision = large(10);
     let length = revision.bytes.len() as u64;
     for cut_at in [100, 500, 900] {
@@ -231,7 +223,7 @@ fn what_is_written_is_kept_in_64_parts_and_after_a_cut_little_is_fetched_again()
 }
 
 #[test]
-fn recovered_symbols_are_kept_too() {
+pub fn recovered_symbols_are_kept_too() {
     let revision = large(11);
     let mut headend = Headend::new(&revision, 0.6);
     let mut stb = expecting(&revision);
@@ -246,7 +238,7 @@ fn recovered_symbols_are_kept_too() {
 }
 
 #[test]
-fn an_object_that_is_held_whole_is_verified_without_any_network() {
+pub fn an_object_that_is_held_whole_is_verified_without_any_network() {
     let revision = large(12);
     let mut stb = expecting(&revision);
     Headend::new(&revision, 0.3).play(&mut stb, 20, losing(5, 2));
@@ -258,7 +250,7 @@ fn an_object_that_is_held_whole_is_verified_without_any_network() {
 }
 
 #[test]
-fn a_cut_while_it_is_verified_costs_nothing() {
+pub fn a_cut_while_it_is_verified_costs_nothing() {
     let revision = large(13);
     let mut stb = expecting(&revision);
     stb.storage.slow = true;
@@ -268,7 +260,7 @@ fn a_cut_while_it_is_verified_costs_nothing() {
 }
 
 #[test]
-fn what_was_held_and_is_wrong_is_dropped_first_and_received_again() {
+pub fn what_was_held_and_is_wrong_is_dropped_first_and_received_again() {
     let revision = large(14);
     let mut headend = Headend::new(&revision, 0.3);
     let mut stb = expecting(&revision);
@@ -287,7 +279,7 @@ fn what_was_held_and_is_wrong_is_dropped_first_and_received_again() {
 }
 
 #[test]
-fn a_silent_channel_leaves_all_that_was_received_for_the_next_time() {
+pub fn a_silent_channel_leaves_all_that_was_received_for_the_next_time() {
     let revision = large(15);
     let mut headend = Headend::new(&revision, 0.0);
     let mut stb = expecting(&revision);
@@ -298,7 +290,7 @@ fn a_silent_channel_leaves_all_that_was_received_for_the_next_time() {
 }
 
 #[test]
-fn a_storage_that_cannot_recover_goes_on_with_whole_slices() {
+pub fn a_storage_that_cannot_recover_goes_on_with_whole_slices() {
     let revision = large(16);
     let mut headend = Headend::new(&revision, 0.3);
     let mut stb = expecting(&revision);
@@ -312,7 +304,7 @@ fn a_storage_that_cannot_recover_goes_on_with_whole_slices() {
 }
 
 #[test]
-fn another_content_in_the_slot_is_not_resumed() {
+pub fn another_content_in_the_slot_is_not_resumed() {
     let (old, new) = (large(17), large(18));
     let mut headend = Headend::new(&old, 0.3);
     let mut stb = expecting(&old);
@@ -349,7 +341,7 @@ fn asked_after(headend: &mut Headend, stb: &mut Stb, cycles: u64) -> Option<u64>
 }
 
 #[test]
-fn servers_are_those_that_are_signed_and_an_announcement_can_only_slow_them_down() {
+pub fn servers_are_those_that_are_signed_and_an_announcement_can_only_slow_them_down() {
     let revision = small(20, Code::None);
     let (mine, theirs) = ("http://a.example/x", "http://evil.example/x");
     let announced = |list: &str, after| vec![revision.served(list, after, 0)];

@@ -1,0 +1,220 @@
+//! The statements that a box has heard and believes, and which release it is to follow.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use stbcast_object::Micros;
+use stbcast_release::{Kind, Permit, Refusal, Release, Signed, Statement, Trust, Verdict};
+
+use super::gate::Gate;
+use super::options::TrustedOptions;
+use super::report::Refusals;
+use crate::limits::STATEMENTS_MAX;
+use crate::{Event, Remembered};
+
+/// A statement that is believed, with its bytes: the next root may not believe it any more.
+#[derive(Clone, Debug)]
+struct Believed<T> {
+    bytes: Box<[u8]>,
+    signed: Signed<T>,
+}
+
+/// What a box is to do.
+#[derive(Clone, Debug)]
+pub(super) struct Choice {
+    pub(super) release: Signed<Release>,
+    pub(super) verdict: Verdict,
+}
+
+/// All that was heard.
+#[derive(Clone, Debug)]
+pub(super) struct Hearing {
+    pub(super) trust: Trust,
+    pub(super) refusals: Refusals,
+    gate: Gate,
+    releases: Vec<Believed<Release>>,
+    permits: Vec<Believed<Permit>>,
+    /// What an FDT said of the time.
+    heard: Option<u64>,
+}
+
+/// What a statement brought.
+pub(super) struct News {
+    pub(super) event: Option<Event>,
+    pub(super) remembered: Option<Box<Remembered>>,
+    /// Whether it may be another release that is to be followed.
+    pub(super) is_relevant: bool,
+}
+
+impl News {
+    const NONE: Self = Self { event: None, remembered: None, is_relevant: false };
+}
+
+impl Hearing {
+    pub(super) fn new(trust: Trust) -> Self {
+        Self {
+            trust,
+            refusals: Refusals::default(),
+            gate: Gate::new(),
+            releases: Vec::new(),
+            permits: Vec::new(),
+            heard: None,
+        }
+    }
+
+    /// Takes a statement that nobody has verified.
+    pub(super) fn take(
+        &mut self,
+        now: Micros,
+        (bytes, heard): (&[u8], Option<u64>),
+        options: &TrustedOptions,
+    ) -> News {
+        let is_later = heard > self.heard;
+        self.heard = self.heard.max(heard);
+        if self.is_believed(bytes) {
+            // A release may have become valid meanwhile.
+            return News { is_relevant: is_later, ..News::NONE };
+        }
+        if !self.gate.admits(now, bytes) {
+            return News::NONE;
+        }
+        match self.trust.open(bytes) {
+            Ok(Statement::Root(_)) => self.advance(bytes, options),
+            Ok(Statement::Release(release)) => self.take_release(now, bytes, *release, options),
+            Ok(Statement::Permit(permit)) => self.take_permit(bytes, *permit, options),
+            Err(refusal) => {
+                if !matches!(refusal, Refusal::Signature { .. } | Refusal::Threshold { .. }) {
+                    self.gate.was_cheap();
+                }
+                self.refuse(bytes, refusal)
+            }
+        }
+    }
+
+    fn is_believed(&self, bytes: &[u8]) -> bool {
+        self.trust.document() == bytes
+            || self.releases.iter().any(|one| *one.bytes == *bytes)
+            || self.permits.iter().any(|one| *one.bytes == *bytes)
+    }
+
+    fn refuse(&mut self, bytes: &[u8], refusal: Refusal) -> News {
+        self.gate.settle(bytes);
+        let is_first = self.refusals.note(&refusal);
+        let event = is_first.then(|| Event::Refused(Box::new(refusal)));
+        News { event, ..News::NONE }
+    }
+
+    /// The next root: from here on its keys count, for what was heard before, too.
+    fn advance(&mut self, bytes: &[u8], options: &TrustedOptions) -> News {
+        if let Err(refusal) = self.trust.advance(bytes) {
+            return self.refuse(bytes, refusal);
+        }
+        self.gate.forget();
+        let trust = &self.trust;
+        self.releases.retain(|one| trust.open(&one.bytes).is_ok());
+        self.permits.retain(|one| trust.open(&one.bytes).is_ok());
+        let number = self.trust.root().number;
+        News {
+            event: Some(Event::Statement { kind: Kind::Root, number }),
+            remembered: Some(Box::new(Remembered {
+                root: Some(bytes.into()),
+                time_floor: options.standing.time_floor,
+            })),
+            is_relevant: true,
+        }
+    }
+
+    fn take_release(
+        &mut self,
+        now: Micros,
+        bytes: &[u8],
+        release: Signed<Release>,
+        options: &TrustedOptions,
+    ) -> News {
+        match self.judge(now, &release, options) {
+            // A permit, or time, may let it in.
+            Ok(_) | Err(Refusal::Rollback { .. } | Refusal::NotYetValid { .. }) => {}
+            Err(refusal) => return self.refuse(bytes, refusal),
+        }
+        let number = release.value.number;
+        let lowest = self.releases.iter().map(|one| one.signed.value.number).min();
+        if self.releases.len() >= STATEMENTS_MAX {
+            if lowest >= Some(number) {
+                self.gate.settle(bytes);
+                return News::NONE;
+            }
+            let place =
+                self.releases.iter().position(|one| Some(one.signed.value.number) == lowest);
+            let _ = place.map(|place| self.releases.swap_remove(place));
+        }
+        self.releases.push(Believed { bytes: bytes.into(), signed: release });
+        let event = Some(Event::Statement { kind: Kind::Release, number });
+        News { event, remembered: None, is_relevant: true }
+    }
+
+    fn take_permit(
+        &mut self,
+        bytes: &[u8],
+        permit: Signed<Permit>,
+        options: &TrustedOptions,
+    ) -> News {
+        let is_mine = permit.value.models.contains(&options.identity.model);
+        if !is_mine || self.permits.len() >= STATEMENTS_MAX {
+            self.gate.settle(bytes);
+            return News::NONE;
+        }
+        let number = permit.value.to;
+        self.permits.push(Believed { bytes: bytes.into(), signed: permit });
+        let event = Some(Event::Statement { kind: Kind::Permit, number });
+        News { event, remembered: None, is_relevant: true }
+    }
+
+    /// Whether a release is to be followed at `now`.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn judge(
+        &self,
+        now: Micros,
+        release: &Signed<Release>,
+        options: &TrustedOptions,
+    ) -> Result<Verdict, Refusal> {
+        let permits: Vec<_> = self.permits.iter().map(|one| one.signed.clone()).collect();
+        let clock = options.clock_at(now, self.heard);
+        self.trust.judge(release, &options.identity, &options.standing, &clock, &permits)
+    }
+
+    /// Of all releases that may be followed, but those in `failed`, the one with the highest number.
+    pub(super) fn choose(
+        &self,
+        now: Micros,
+        options: &TrustedOptions,
+        failed: &[[u8; 32]],
+    ) -> Option<Choice> {
+        let usable = self.releases.iter().filter(|one| !failed.contains(&one.signed.id));
+        let usable = usable.filter_map(|one| {
+            let verdict = self.judge(now, &one.signed, options).ok()?;
+            Some((&one.signed, verdict))
+        });
+        // Of two with one number the one that is installed is kept, or else always the same is taken.
+        let best = usable.max_by_key(|(release, verdict)| {
+            (release.value.number, *verdict == Verdict::Held, release.id)
+        });
+        best.map(|(release, verdict)| Choice { release: release.clone(), verdict })
+    }
+
+    /// Whether a release is still believed.
+    pub(super) fn believes(&self, id: &[u8; 32]) -> bool {
+        self.releases.iter().any(|one| one.signed.id == *id)
+    }
+
+    /// Takes note of what keeps the releases that were heard from being followed.
+    pub(super) fn note_refusals(&mut self, now: Micros, options: &TrustedOptions) {
+        for at in 0..self.releases.len() {
+            let Some(one) = self.releases.get(at) else { continue };
+            if let Err(refusal) = self.judge(now, &one.signed, options) {
+                self.refusals.note(&refusal);
+            }
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! A boot that believes nothing but what the operator signed.
+//!
+//! ```text
+//!  on trial ──────────────────────────────────────────────> over, without any network
+//!  Listening ──usable, settled──> Fetching ──all parts──> Arming ──> armed
+//!   │    ^                         │    │                   └──────> failed: nothing is armed
+//!   │    └──no longer believed─────┤    └──higher release──> Fetching
+//!   └─ silent, nothing usable      └──part failed──> the next best release, or failed
+//! ```
+//!
+//! Statements are heard in the announce session as long as the boot lasts. Metadata of the legacy
+//! families is not read, and what is announced of an object counts only as far as it is signed, see
+//! [`described`](crate::described). The parts go into the slots that are not booted; nothing is booted
+//! otherwise before all of them are there.
+
+mod gate;
+mod hearing;
+mod options;
+mod report;
+mod signed;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use stbcast_bootcast::{Part, Protocol};
+use stbcast_object::{Group, Micros};
+use stbcast_release::{Check, Object, Release, Signed, Verdict, on};
+
+pub use self::options::{TrustedOptions, root_of};
+pub use self::report::{Refused, TrustedOutcome, TrustedReport};
+
+use self::hearing::Hearing;
+use crate::fetch::Outputs;
+use crate::limits::{ANNOUNCED_WITHIN, SETTLE, STATEMENT_HEAD_BYTES};
+use crate::{
+    Event, Fetch, FetchError, FetchOptions, Input, Installation, Listen, Output, Progress, Role,
+    Stats, Target,
+};
+
+/// The session of a trusted boot. Pure: see the crate's page for the contract.
+pub struct TrustedBoot<P> {
+    options: TrustedOptions,
+    hearing: Hearing,
+    step: Step,
+    attempt: u8,
+    begun_at: Micros,
+    /// When the announce session was joined, or brought something, last.
+    alive_at: Micros,
+    /// The first datagram since listening began.
+    first_heard: Option<Micros>,
+    /// When something usable was heard first since then.
+    usable_at: Option<Micros>,
+    announce: Announce,
+    following: Option<Following>,
+    fetch: Option<Fetch<P>>,
+    /// Releases that could not be had, and why the first one could not.
+    failed: Vec<[u8; 32]>,
+    first_failure: Option<TrustedOutcome>,
+    stats: Stats,
+    queue: VecDeque<Output<P>>,
+}
+
+enum Step {
+    Idle,
+    Listening,
+    Fetching,
+    Arming,
+    Over,
+}
+
+/// The release that is being installed.
+struct Following {
+    release: Signed<Release>,
+    permitted_from: Option<u64>,
+    part: Part,
+    /// Parts that are not there yet, the next one first.
+    left: VecDeque<(Part, Object)>,
+}
+
+impl<P: Clone> TrustedBoot<P> {
+    /// A boot that begins with the first [`Input::Wake`].
+    pub fn new(options: TrustedOptions) -> Self {
+        Self {
+            hearing: Hearing::new(options.trust.clone()),
+            step: Step::Idle,
+            attempt: 1,
+            begun_at: Micros::ZERO,
+            alive_at: Micros::ZERO,
+            first_heard: None,
+            usable_at: None,
+            announce: Announce { group: options.announce, source: options.source, joined: false },
+            following: None,
+            fetch: None,
+            failed: Vec::new(),
+            first_failure: None,
+            stats: Stats::default(),
+            queue: VecDeque::new(),
+            options,
+        }
+    }
+
+    /// Takes an input at `now` and hands out what is to be done.
+    #[must_use = "the outputs must be carried out"]
+    pub fn handle(&mut self, now: Micros, input: Input<'_, P>) -> Outputs<'_, P> {
+        match (&self.step, input) {
+            (Step::Over, _) => {}
+            (Step::Idle, Input::Wake) => self.begin(now),
+            (_, Input::Statement { bytes, heard }) => self.on_statement(now, &bytes, heard),
+            (Step::Listening, Input::Wake) => self.on_wake(now),
+            (Step::Listening, input) => self.on_other(now, &input),
+            (Step::Fetching, Input::Wake) if now >= self.give_up_at() => self.give_up(),
+            (Step::Fetching, input) => self.forward(now, input),
+            (Step::Arming, Input::Armed { ok }) => self.on_armed(now, ok),
+            (Step::Idle | Step::Arming, _) => {}
+        }
+        Outputs { queue: &mut self.queue }
+    }
+
+    /// Hands out what is left to be done.
+    pub const fn outputs(&mut self) -> Outputs<'_, P> {
+        Outputs { queue: &mut self.queue }
+    }
+
+    /// When the session wants an [`Input::Wake`], if nothing happens before.
+    pub fn wake_at(&self) -> Option<Micros> {
+        match self.step {
+            Step::Idle => Some(Micros::ZERO),
+            Step::Listening => Some(self.listens_until()),
+            Step::Fetching => {
+                let fetch = self.fetch.as_ref().and_then(Fetch::wake_at);
+                Some(fetch.unwrap_or(Micros::NEVER).min(self.give_up_at()))
+            }
+            Step::Arming | Step::Over => None,
+        }
+    }
+
+    /// Whether [`Event::TrustedDone`] was handed out.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.step, Step::Over)
+    }
+
+    /// What was seen so far, over all objects.
+    pub fn stats(&self) -> Stats {
+        let mut sum = self.stats;
+        if let Some(fetch) = &self.fetch {
+            sum.add(fetch.stats());
+        }
+        sum
+    }
+
+    /// How far the object being fetched is.
+    pub fn progress(&self) -> Progress {
+        self.fetch.as_ref().map(Fetch::progress).unwrap_or_default()
+    }
+
+    fn give_up_at(&self) -> Micros {
+        self.begun_at.after(self.options.patience)
+    }
+
+    fn listens_until(&self) -> Micros {
+        let silent = self.alive_at.after(self.options.timeout);
+        match (self.usable_at, self.first_heard) {
+            (Some(usable), _) => usable.after(SETTLE),
+            (None, Some(heard)) => heard.after(ANNOUNCED_WITHIN),
+            (None, None) => silent,
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.queue.push_back(Output::Event(event));
+    }
+
+    fn begin(&mut self, now: Micros) {
+        self.begun_at = now;
+        if self.options.on_trial && on(Check::TrialSilent) {
+            return self.end(TrustedOutcome::OnTrial);
+        }
+        self.listen(now);
+    }
+
+    fn listen(&mut self, now: Micros) {
+        self.step = Step::Listening;
+        (self.first_heard, self.usable_at, self.alive_at) = (None, None, now);
+        self.announce.join(String::new(), None, &mut self.queue);
+    }
+
+    fn on_other(&mut self, now: Micros, input: &Input<'_, P>) {
+        let bytes = match input {
+            Input::Heard { bytes, .. } | Input::Announced { bytes, .. } => *bytes,
+            Input::Symbol(arrival) => arrival.datagram_bytes,
+            Input::Rejected(bytes, reject) => {
+                (self.stats.datagrams, self.stats.bytes) =
+                    (self.stats.datagrams + 1, self.stats.bytes + *bytes as u64);
+                return self.stats.reject((*reject).into());
+            }
+            _ => return,
+        };
+        self.count(now, bytes);
+    }
+
+    fn count(&mut self, now: Micros, bytes: usize) {
+        self.stats.datagrams += 1;
+        self.stats.bytes += bytes as u64;
+        self.stats.descriptions += 1;
+        self.first_heard.get_or_insert(now);
+        self.alive_at = now;
+    }
+
+    fn on_statement(&mut self, now: Micros, bytes: &[u8], heard: Option<u64>) {
+        let datagram_bytes = bytes.len().saturating_add(STATEMENT_HEAD_BYTES);
+        match self.step {
+            Step::Listening => self.count(now, datagram_bytes),
+            Step::Fetching => {
+                let group = self.options.announce;
+                self.forward(now, Input::Heard { group, bytes: datagram_bytes });
+            }
+            _ => return,
+        }
+        let news = self.hearing.take(now, (bytes, heard), &self.options);
+        if let Some(remembered) = news.remembered.filter(|_| on(Check::RootStored)) {
+            self.queue.push_back(Output::Remember(remembered));
+        }
+        if let Some(event) = news.event {
+            self.tell(event);
+        }
+        if news.is_relevant {
+            self.look_again(now);
+        }
+    }
+
+    /// Something that was heard may change which release is followed.
+    fn look_again(&mut self, now: Micros) {
+        let choice = self.hearing.choose(now, &self.options, &self.failed);
+        match (&self.step, &self.following, choice) {
+            (Step::Listening, _, Some(_)) => {
+                self.usable_at.get_or_insert(now);
+            }
+            (Step::Fetching, Some(following), Some(choice)) => {
+                let is_other = choice.release.id != following.release.id;
+                let is_higher = choice.release.value.number > following.release.value.number;
+                if is_other && (is_higher || !self.hearing.believes(&following.release.id)) {
+                    self.stop_fetch();
+                    self.follow(now);
+                }
+            }
+            (Step::Fetching, Some(following), None)
+                if !self.hearing.believes(&following.release.id) =>
+            {
+                self.stop_fetch();
+                self.listen(now);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_wake(&mut self, now: Micros) {
+        if now < self.listens_until() {
+            return;
+        }
+        if self.usable_at.is_some() {
+            return self.follow(now);
+        }
+        if self.first_heard.is_some() {
+            return self.end_without(now, TrustedOutcome::NothingUsable);
+        }
+        self.tell(Event::AttemptFailed { attempt: self.attempt });
+        if self.attempt >= self.options.attempts {
+            return self.end_without(now, TrustedOutcome::Silent);
+        }
+        self.attempt += 1;
+        self.listen(now);
+    }
+
+    /// Nothing can be followed, or nothing more.
+    fn end_without(&mut self, now: Micros, outcome: TrustedOutcome) {
+        self.hearing.note_refusals(now, &self.options);
+        let outcome = self.first_failure.take().unwrap_or(outcome);
+        self.end(outcome);
+    }
+
+    /// Goes for the best release there is.
+    fn follow(&mut self, now: Micros) {
+        let Some(choice) = self.hearing.choose(now, &self.options, &self.failed) else {
+            return self.end_without(now, TrustedOutcome::NothingUsable);
+        };
+        let Release { number, epoch, .. } = choice.release.value;
+        let Verdict::Install { permitted_from } = choice.verdict else {
+            let outcome = TrustedOutcome::Held { number };
+            let outcome = self.first_failure.take().unwrap_or(outcome);
+            return self.end(outcome);
+        };
+        self.tell(Event::Release { number, epoch });
+        let objects = choice.release.value.objects.iter();
+        let left = objects.filter_map(|one| Some((signed::part_of(one.kind)?, one.clone())));
+        let left = left.collect();
+        let release = choice.release;
+        self.following = Some(Following { release, permitted_from, part: Part::Kernel, left });
+        self.fetch_next(now);
+    }
+
+    fn fetch_next(&mut self, now: Micros) {
+        self.retire_fetch();
+        let Some(following) = &mut self.following else { return };
+        let Some((part, object)) = following.left.pop_front() else { return self.arm(now) };
+        following.part = part;
+        let described = signed::target_of(&object).zip(signed::announcement_of(&object));
+        let Some((target, expected)) = described else {
+            return self.on_failed(now, Some(part), FetchError::NotDescribed);
+        };
+        let options = FetchOptions {
+            role: Role::Part(part),
+            expected: Some(Box::new(expected)),
+            ..self.options.fetch_options()
+        };
+        self.tell(Event::Part { part, by: Protocol::Bootcast, target: target.clone() });
+        self.start(now, target, options);
+    }
+
+    fn start(&mut self, now: Micros, target: Target, options: FetchOptions) {
+        self.step = Step::Fetching;
+        self.fetch = Some(Fetch::new(target, options));
+        self.forward(now, Input::Wake);
+    }
+
+    fn retire_fetch(&mut self) {
+        if let Some(old) = self.fetch.take() {
+            self.stats.add(old.stats());
+        }
+    }
+
+    /// Hands an input to the running fetch and looks at what comes out.
+    fn forward(&mut self, now: Micros, input: Input<'_, P>) {
+        let Self { fetch, announce, queue, .. } = self;
+        let Some(fetch) = fetch else { return };
+        match announce.pass_on(fetch.handle(now, input), queue) {
+            None => {}
+            Some(Ok(())) => self.fetch_next(now),
+            Some(Err(error)) => {
+                let part = self.following.as_ref().map(|following| following.part);
+                self.on_failed(now, part, error);
+            }
+        }
+    }
+
+    /// The fetch under way is not wanted any more.
+    fn stop_fetch(&mut self) {
+        let Self { fetch, announce, queue, .. } = self;
+        let Some(fetch) = fetch else { return };
+        let _ = announce.pass_on(fetch.stop(), queue);
+        self.queue.retain(|output| !output.is_for_storage());
+        self.retire_fetch();
+        self.following = None;
+    }
+
+    /// All or none: a release of which a part cannot be had is not installed.
+    fn on_failed(&mut self, now: Micros, part: Option<Part>, error: FetchError) {
+        self.queue.retain(|output| !output.is_for_storage());
+        if !on(Check::AllOrNone) && !matches!(self.step, Step::Arming) {
+            return self.fetch_next(now);
+        }
+        self.retire_fetch();
+        let Some(following) = self.following.take() else { return };
+        let number = following.release.value.number;
+        self.tell(Event::ReleaseFailed { number, part, error });
+        let failure = TrustedOutcome::Failed { number, part, error };
+        self.first_failure.get_or_insert(failure);
+        self.failed.push(following.release.id);
+        self.follow(now);
+    }
+
+    fn arm(&mut self, now: Micros) {
+        let Some(following) = &self.following else { return };
+        let Following { release, permitted_from, .. } = following;
+        // It may have expired meanwhile.
+        let verdict = self.hearing.judge(now, release, &self.options);
+        if let Err(refusal) = verdict {
+            self.hearing.refusals.note(&refusal);
+            let error =
+                FetchError::Storage { doing: "arm a release that may not be followed any more" };
+            return self.on_failed(now, None, error);
+        }
+        let objects = release.value.objects.iter();
+        let parts = objects
+            .filter_map(|one| Some((signed::part_of(one.kind)?, signed::content_of(one))))
+            .collect();
+        let installation = Installation {
+            release: release.id,
+            number: release.value.number,
+            epoch: release.value.epoch,
+            time_floor: release.value.time_floor(self.options.standing.time_floor),
+            permitted_from: *permitted_from,
+            parts,
+        };
+        self.step = Step::Arming;
+        self.queue.push_back(Output::Arm(Box::new(installation)));
+    }
+
+    fn on_armed(&mut self, now: Micros, ok: bool) {
+        let Some(following) = &self.following else { return };
+        let number = following.release.value.number;
+        if ok {
+            return self.end(TrustedOutcome::Armed { number });
+        }
+        self.on_failed(now, None, FetchError::Storage { doing: "arm the release" });
+    }
+
+    /// It takes too long: a box must not wait for an update to boot.
+    fn give_up(&mut self) {
+        let number = self.following.as_ref().map(|following| following.release.value.number);
+        self.stop_fetch();
+        self.end(TrustedOutcome::OutOfTime { number: number.unwrap_or_default() });
+    }
+
+    fn end(&mut self, outcome: TrustedOutcome) {
+        self.retire_fetch();
+        self.announce.leave(&mut self.queue);
+        self.step = Step::Over;
+        let root = self.hearing.trust.root().number;
+        let refused = self.hearing.refusals.all();
+        self.tell(Event::TrustedDone(Box::new(TrustedReport { outcome, root, refused })));
+    }
+}
+
+/// The announce session, which is heard for statements all the time.
+struct Announce {
+    group: Group,
+    source: Option<IpAddr>,
+    joined: bool,
+}
+
+impl Announce {
+    /// Joins it, for statements and what it says of one object.
+    fn join<P>(&mut self, location: String, tsi: Option<u32>, queue: &mut VecDeque<Output<P>>) {
+        self.leave(queue);
+        self.joined = true;
+        let Self { group, source, .. } = *self;
+        let listen = Listen::Flute { location, tsi, statements: true, expected: true };
+        queue.push_back(Output::Join { group, source, listen });
+    }
+
+    fn leave<P>(&mut self, queue: &mut VecDeque<Output<P>>) {
+        if core::mem::take(&mut self.joined) {
+            queue.push_back(Output::Leave { group: self.group });
+        }
+    }
+
+    /// Hands out what a fetch wants done; how it ended, if it did.
+    fn pass_on<P>(
+        &mut self,
+        outputs: Outputs<'_, P>,
+        queue: &mut VecDeque<Output<P>>,
+    ) -> Option<Result<(), FetchError>> {
+        let mut end = None;
+        for output in outputs {
+            match output {
+                Output::Join { group, listen: Listen::Flute { location, tsi, .. }, .. }
+                    if group == self.group =>
+                {
+                    self.join(location, tsi, queue);
+                }
+                Output::Leave { group } if group == self.group => {}
+                Output::Event(Event::Failed(error)) => end = Some(Err(error)),
+                Output::Event(event @ Event::Complete { .. }) => {
+                    end = Some(Ok(()));
+                    queue.push_back(Output::Event(event));
+                }
+                other => queue.push_back(other),
+            }
+        }
+        end
+    }
+}

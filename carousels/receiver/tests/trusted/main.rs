@@ -1,0 +1,19 @@
+//! A boot that believes nothing but what the operator signed.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on ends there"
+)]
+
+#[path = "../headend/mod.rs"]
+mod headend;
+
+mod followed;
+mod hostile;
+mod resumed;
+mod sabotage;
+mod sample;
+mod stb;
