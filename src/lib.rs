@@ -30,6 +30,7 @@ pub mod spool;
 pub mod trust;
 
 mod clock;
+mod dates;
 mod interface;
 mod mapped;
 mod telemetry;

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use stbcast_release::{
     KeyRole, Kind, Object, Permit, Refusal, Release, Role, Root, Statement, Trust,
@@ -12,6 +11,7 @@ use stbcast_release::{
 
 use crate::announced::source_url;
 use crate::contents::objects;
+use crate::dates;
 use crate::lineup::{self, Document, Finding, LineUp, ObjectId};
 use crate::signed::{Difference, differences, stated};
 use crate::spool::Digest;
@@ -93,14 +93,6 @@ impl Named {
             (format!("{kind}:{name}"), Digest::of(bytes), Arc::clone(bytes));
         Self { kind, location, says, expiry, digest, bytes }
     }
-}
-
-/// Unix seconds as people read them.
-pub(crate) fn date(unix_s: u64) -> String {
-    let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(unix_s));
-    // Dates with more digits cannot be written so.
-    let time = time.filter(|_| unix_s < 253_402_300_800);
-    time.map_or_else(|| format!("Unix second {unix_s}"), httpdate::fmt_http_date)
 }
 
 /// Checks signatures, operator, numbers, epochs and expiry as they are at `now_unix_s`; what is wrong is
@@ -209,7 +201,7 @@ impl Judge<'_> {
             "boxes that lack it install it no more; sign a new one",
         );
         if release.not_before > self.now_unix_s {
-            let from = date(release.not_before);
+            let from = dates::text(release.not_before);
             self.warn(path, format!("{what} is valid from {from} on: boxes wait until then"));
         }
         self.statements.push(Named::release(&release, &document.bytes));
@@ -242,10 +234,11 @@ impl Judge<'_> {
     fn expiry(&mut self, path: &Path, what: &str, expiry: u64, then: &str) {
         let left = expiry.saturating_sub(self.now_unix_s);
         if left == 0 {
-            self.error(path, format!("{what} expired at {}: {then}", date(expiry)));
+            self.error(path, format!("{what} expired at {}: {then}", dates::text(expiry)));
         } else if left < EXPIRES_SOON_S {
             let days = left / 86_400;
-            let why = format!("{what} expires at {}, in {days} days: {then} before", date(expiry));
+            let why =
+                format!("{what} expires at {}, in {days} days: {then} before", dates::text(expiry));
             self.warn(path, why);
         }
     }

@@ -13,7 +13,6 @@ use super::complain;
 use crate::keys::{self, KeyError};
 
 mod build;
-mod dates;
 mod permit;
 mod root;
 mod show;

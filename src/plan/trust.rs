@@ -4,10 +4,11 @@ use stbcast_flute::Statement;
 
 use crate::clock;
 use crate::contents::Contents;
+use crate::dates;
 use crate::lineup::{Finding, LineUp};
 use crate::programme::statement;
 use crate::signed::digest;
-use crate::trust::{self, Named, Verified, date};
+use crate::trust::{self, Named, Verified};
 
 /// The statements of a line-up.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -53,7 +54,7 @@ impl From<Named> for StatementPlan {
         Self {
             bytes: named.bytes.len(),
             sha256: named.digest.hex(),
-            expires: date(named.expiry),
+            expires: dates::text(named.expiry),
             expires_unix_s: named.expiry,
             name: named.location,
             says: named.says,

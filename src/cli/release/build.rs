@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use stbcast_release::{ObjectKind, Release, Statement};
 
-use super::{Done, dates, private_keys, trust, write};
+use super::{Done, private_keys, trust, write};
 use crate::contents::{Contents, objects, role};
+use crate::dates;
 use crate::lineup::{self, LineUp, ObjectId, did_you_mean};
 use crate::signed::object_on_air;
 

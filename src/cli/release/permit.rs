@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use stbcast_release::{Permit, Statement, Trust};
 
-use super::{Done, dates, private_keys, read, trust, write};
+use super::{Done, private_keys, read, trust, write};
+use crate::dates;
 
 /// Write a permit: it lets boxes go back from one release to an older one. It takes a release key and a
 /// channel key, and never leads below the security epoch of the box.

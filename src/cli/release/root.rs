@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use stbcast_release::{KeyRole, PublicKey, Root};
 
-use super::{Done, dates, private_keys, trust, write};
+use super::{Done, private_keys, trust, write};
+use crate::dates;
 use crate::keys;
 
 /// Write a root document, which says whose keys count. The first one goes into the box; each later one is

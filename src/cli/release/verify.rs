@@ -7,7 +7,8 @@ use stbcast_release::{
     Clock, Identity, Permit, Release, Signed, Standing, Statement, Trust, Verdict,
 };
 
-use super::{Done, dates, read, trust};
+use super::{Done, read, trust};
+use crate::dates;
 
 /// Tell whether statements hold, and what a given box would do with a release. Exit code 0 where they do
 /// and the box would follow it, 1 where not.

@@ -8,7 +8,7 @@ use stbcast_release::{
     Code, Kid, Object, Permit, Refusal, Release, Root, Signed, Statement, digest, unverified,
 };
 
-use super::dates;
+use crate::dates;
 
 /// A statement to be shown. Nothing of it is verified.
 #[derive(Debug, Serialize)]

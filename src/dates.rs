@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 ///
 /// # Errors
 /// When it is none of them, or before 1970.
-pub(super) fn unix_s(text: &str) -> Result<u64, String> {
+pub(crate) fn unix_s(text: &str) -> Result<u64, String> {
     let legal = || {
         format!(
             "`{text}` is no time: a date as 2027-06-30, a time as 2027-06-30T04:00:00Z, or days from \
@@ -31,12 +31,12 @@ pub(super) fn unix_s(text: &str) -> Result<u64, String> {
 }
 
 /// Seconds since the Unix epoch now.
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     crate::clock::wall().0 / 1_000_000
 }
 
 /// A time by RFC 3339 in UTC.
-pub(super) fn text(unix_s: u64) -> String {
+pub(crate) fn text(unix_s: u64) -> String {
     let seconds = i64::try_from(unix_s).ok();
     let time = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
     time.map_or_else(|| format!("second {unix_s}"), |time| time.to_string())
