@@ -1,7 +1,7 @@
 //! The headend: streams metadata and images of set-top boxes on multicast carousels.
 //!
 //! ```text
-//!  line-up file ─> lineup ─> contents, plan      (check: figures and findings, nothing sent)
+//!  line-up file ─> lineup ─> contents, trust, plan   (check: figures and findings, nothing sent)
 //!                    │
 //!                    └─> spool ─> programme ─> publish ─> onair: carousel ─> pacer ─> transmit
 //!                                     └─> http: StbConfigs and images for boxes that ask

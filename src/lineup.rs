@@ -300,6 +300,17 @@ impl Reading {
 /// Reads a line-up file of either kind: XML when it begins with `<`, else TOML. Paths in it are
 /// relative to its directory.
 pub fn read(path: &Path) -> Reading {
+    read_as(path, parse)
+}
+
+/// The same without the statements that it names: for the programs that make them, so that a line-up may
+/// name a release before it is signed.
+pub fn read_unsigned(path: &Path) -> Reading {
+    let unsigned = |draft: rules::LineUpDraft| rules::LineUpDraft { trust: None, ..draft };
+    read_as(path, |text, directory| parse_as(text, directory, unsigned))
+}
+
+fn read_as(path: &Path, parse: impl Fn(&str, &Path) -> Reading) -> Reading {
     match read_text(path) {
         Ok(text) => parse(&text, path.parent().unwrap_or(Path::new("."))),
         Err(message) => Reading { line_up: None, findings: vec![Finding::error(message)] },
@@ -309,6 +320,14 @@ pub fn read(path: &Path) -> Reading {
 /// Parses the text of a line-up whose sources are relative to `directory`; lists of serial numbers
 /// are read.
 pub fn parse(text: &str, directory: &Path) -> Reading {
+    parse_as(text, directory, |draft| draft)
+}
+
+fn parse_as(
+    text: &str,
+    directory: &Path,
+    change: impl Fn(rules::LineUpDraft) -> rules::LineUpDraft,
+) -> Reading {
     let mut findings = Vec::new();
     let is_xml = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('<');
     let draft = if is_xml {
@@ -316,7 +335,7 @@ pub fn parse(text: &str, directory: &Path) -> Reading {
     } else {
         written::parse(text, &mut findings)
     };
-    let line_up = draft.map(|draft| rules::check(draft, text, directory, &mut findings));
+    let line_up = draft.map(|draft| rules::check(change(draft), text, directory, &mut findings));
     let failed = findings.iter().any(Finding::is_error);
     Reading { line_up: line_up.filter(|_| !failed), findings }
 }

@@ -192,6 +192,31 @@ fn every_line_up_that_comes_with_us_is_fit_once_its_sources_are_there() {
 }
 
 #[test]
+fn the_signed_line_up_that_comes_with_us_is_fit_once_its_commands_were_followed() {
+    let site = Site::new();
+    let lineups = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("carousels/lineups");
+    let text = std::fs::read_to_string(lineups.join("signed.toml")).unwrap();
+    let line_up = site.file("signed.toml", text.as_bytes());
+    std::fs::create_dir(site.path("images")).unwrap();
+    site.file("images/vip1113.img", &[7; 5_000]);
+    site.file("images/splash.bmp", &[8; 5_000]);
+    let plain = text.replace("\\\n#", "");
+    let commands: Vec<_> =
+        plain.lines().filter_map(|line| line.strip_prefix("#   stbcast ")).collect();
+    assert!(commands.len() >= 5, "{commands:?}");
+    for command in commands {
+        let arguments = command.split_ascii_whitespace();
+        let output = run(headend().args(arguments).current_dir(site.path("")));
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
+    let output = run(headend().args(["check", "--json"]).arg(line_up));
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", plan["errors"]);
+    assert_eq!(plan["warnings"], serde_json::json!([]));
+    assert_eq!(plan["announce"]["statements"], 2);
+}
+
+#[test]
 fn what_serve_would_refuse_on_a_flute_channel_check_refuses_too() {
     let site = Site::new();
     site.file("boot.img", &noise(40, 5_000));

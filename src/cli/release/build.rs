@@ -126,7 +126,7 @@ impl Names {
 }
 
 fn read(path: &Path) -> Result<LineUp, String> {
-    let reading = lineup::read(path);
+    let reading = lineup::read_unsigned(path);
     let errors: Vec<_> =
         reading.errors().map(|error| format!("{}: {error}", path.display())).collect();
     match reading.line_up {
