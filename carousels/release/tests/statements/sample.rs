@@ -42,6 +42,13 @@ pub fn root_bytes() -> Vec<u8> {
     root().sign(&[&key(1), &key(2)]).unwrap()
 }
 
+/// Root 2 by the keys of root 1, with a change.
+pub fn next(change: impl FnOnce(&mut Root)) -> Root {
+    let mut root = Root { number: 2, ..root() };
+    change(&mut root);
+    root
+}
+
 pub fn trust() -> Trust {
     Trust::new(&root_bytes()).unwrap()
 }
