@@ -31,7 +31,10 @@ use crate::programme::{ChannelProgramme, Programme};
 use crate::transmit::{TransmitError, TransmitPath};
 
 mod announcer;
+mod draft;
+mod statements;
 use announcer::{Announcer, Ripe};
+use draft::Draft;
 
 /// A revision is announced this long before its first slice; a second, and what the sending thread
 /// takes to hear of it.
@@ -55,10 +58,6 @@ pub struct Publisher {
     statements: Vec<Statement>,
     /// The documents of a line-up that is being made: no other one is said meanwhile.
     coming: Option<Vec<Arc<[u8]>>>,
-}
-
-fn is_named(documents: &[Arc<[u8]>], statement: &Statement) -> bool {
-    documents.iter().any(|document| **document == *statement.bytes())
 }
 
 #[derive(Default)]
@@ -158,36 +157,6 @@ impl Publisher {
         self.announce_ahead(&unchanged);
         self.next_stage()?;
         Ok(Changes { changed, unchanged: unchanged.len(), retired })
-    }
-
-    /// Takes every statement off the air whose document is not among these, while the line-up that lacks
-    /// it is still being made: to copy and check large images takes seconds, and what is withdrawn must
-    /// not be followed meanwhile.
-    pub fn withdraw_others(&mut self, documents: Vec<Arc<[u8]>>) {
-        if let Some(announcer) = &mut self.announcer {
-            announcer.withdraw(|statement| is_named(&documents, statement));
-        }
-        self.coming = Some(documents);
-        self.flush();
-    }
-
-    /// The line-up that was being made is refused: what it withdrew is said again.
-    pub fn refuse(&mut self) {
-        self.coming = None;
-        if !self.stages.iter().any(|stage| stage.signs) {
-            self.state();
-            self.flush();
-        }
-    }
-
-    /// Says all statements, now that what they name is on air.
-    fn state(&mut self) {
-        let coming = self.coming.as_deref();
-        let stays = |it: &&Statement| coming.is_none_or(|documents| is_named(documents, it));
-        let statements = self.statements.iter().filter(stays).cloned().collect();
-        if let Some(announcer) = &mut self.announcer {
-            announcer.state(statements);
-        }
     }
 
     /// What stays on air is described at once, and so is what is not on air yet. What changes is
@@ -402,29 +371,5 @@ impl Publisher {
         let since = announcer.describe(&name, files);
         announcer.put_later(launch, since + LEAD);
         Ok(())
-    }
-}
-
-/// What a publication is going to do.
-#[derive(Default)]
-struct Draft {
-    announce: Stage,
-    images: Stage,
-    control: Stage,
-    followers: HashMap<String, Launch>,
-    told: HashMap<String, ChannelProgramme>,
-    unchanged: HashSet<String>,
-}
-
-impl Draft {
-    /// The stage in which a channel changes.
-    fn stage(&mut self, programme: &ChannelProgramme) -> &mut Stage {
-        if programme.channel.name == ANNOUNCE_NAME {
-            &mut self.announce
-        } else if programme.has_control() {
-            &mut self.control
-        } else {
-            &mut self.images
-        }
     }
 }
