@@ -8,17 +8,17 @@
 //! The arguments are group, object name, the address of the interface to listen on, and where there is
 //! one the announce group: with it the image is verified and lost datagrams are repaired.
 
-use std::error::Error;
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::net::Ipv4Addr;
 
+use radio::AnyError;
 use stbcast_infocast::Name;
 use stbcast_object::Group;
 use stbcast_receiver::{
-    Area, Event, Fetch, FetchOptions, GroupDecoder, Input, Output, Recovered, Recoverer, Recovery,
-    RecoveryAreas, Role, Storage, Target, drive,
+    Area, Event, Fetch, FetchOptions, Recovered, Recoverer, Recovery, RecoveryAreas, Role, Storage,
+    Target,
 };
+
+mod radio;
 
 /// A flash in memory: the active image, and the areas in which the next one is received.
 #[derive(Default)]
@@ -30,11 +30,6 @@ struct Flash {
     repair: Vec<u8>,
     recoverer: Recoverer,
 }
-
-/// Longest datagram there is.
-const DATAGRAM_BYTES: usize = 65_535;
-
-type AnyError = Box<dyn Error>;
 
 type Done = Result<(), &'static str>;
 
@@ -119,60 +114,6 @@ fn put(area: &mut Vec<u8>, offset: u64, bytes: &[u8]) -> Done {
     Ok(())
 }
 
-/// A group that is joined.
-struct Ear {
-    decoder: GroupDecoder,
-    socket: UdpSocket,
-}
-
-/// The box: what it runs, and what it has.
-struct Stb {
-    session: Fetch<Range<usize>>,
-    flash: Flash,
-    ears: Vec<Ear>,
-    interface: Ipv4Addr,
-    began: Instant,
-    last: Option<Event>,
-}
-
-impl Stb {
-    /// Hands an input in and does what the session wants.
-    fn step(&mut self, input: Input<'_, Range<usize>>, datagram: &[u8]) -> Result<(), AnyError> {
-        let (mut moves, now) = (Vec::new(), self.began.elapsed().into());
-        let shell = &mut |output| match output {
-            Output::Event(event) => self.last = Some(event),
-            output => moves.push(output),
-        };
-        drive(&mut self.session, &mut self.flash, now, input, datagram, shell)?;
-        for output in moves {
-            match output {
-                Output::Join { group, source, listen } => {
-                    let decoder = GroupDecoder::new(group, source, &listen);
-                    self.ears.push(Ear { decoder, socket: join(group, self.interface)? });
-                }
-                Output::Leave { group } => self.ears.retain(|ear| ear.decoder.group() != group),
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes a datagram of each group that has one; whether there was any. A real box takes them in
-    /// the order in which they arrived; here a mixture of two revisions is left to the digest.
-    fn listen(&mut self, buffer: &mut [u8]) -> Result<bool, AnyError> {
-        let mut heard = false;
-        for turn in 0..self.ears.len() {
-            let Some(ear) = self.ears.get_mut(turn) else { break };
-            let Ok((length, from)) = ear.socket.recv_from(buffer) else { continue };
-            let datagram = buffer.get(..length).unwrap_or_default();
-            let input = ear.decoder.decode(from.ip(), datagram, None);
-            self.step(input, datagram)?;
-            heard = true;
-        }
-        Ok(heard)
-    }
-}
-
 fn main() -> Result<(), AnyError> {
     let mut arguments = std::env::args().skip(1);
     let usage = "usage: boot_loader GROUP:PORT NAME INTERFACE [ANNOUNCE_GROUP:PORT]";
@@ -183,35 +124,16 @@ fn main() -> Result<(), AnyError> {
     let announce = argument().ok().map(|group| Group::parse(&group, None)).transpose()?;
 
     let options = FetchOptions { announce, ..FetchOptions::default() };
-    let session = Fetch::new(Target::infocast(group, name), options);
-    let (flash, ears, began) = (Flash::default(), Vec::new(), Instant::now());
-    let mut stb = Stb { session, flash, ears, interface, began, last: None };
-    let mut buffer = vec![0; DATAGRAM_BYTES];
-    while !stb.session.is_over() {
-        if !stb.listen(&mut buffer)? {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        let now = began.elapsed().into();
-        if stb.session.wake_at().is_some_and(|at| at <= now) {
-            stb.step(Input::Wake, &[])?;
-        }
-    }
-    match stb.last {
+    let mut session = Fetch::new(Target::infocast(group, name), options);
+    let (mut flash, mut last) = (Flash::default(), None);
+    radio::run(&mut session, &mut flash, interface, &mut |event| last = Some(event))?;
+    match last {
         Some(Event::Complete { length, .. }) => {
-            let held = stb.flash.active.len();
+            let held = flash.active.len();
             println!("installed {name}: {length} bytes, the flash holds {held}");
             Ok(())
         }
         Some(Event::Failed(error)) => Err(error.into()),
         _ => Err("the session said nothing".into()),
     }
-}
-
-/// Hears one group without waiting for it.
-fn join(group: Group, interface: Ipv4Addr) -> Result<UdpSocket, AnyError> {
-    let IpAddr::V4(address) = group.address() else { return Err("IPv4 alone".into()) };
-    let socket = UdpSocket::bind(group.socket_addr())?;
-    socket.join_multicast_v4(&address, &interface)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
 }
