@@ -33,6 +33,9 @@ pub struct TrustedOptions {
     pub source: Option<IpAddr>,
     /// Largest object that a slot has room for, in bytes.
     pub length_max: u64,
+    /// Least bytes of an object between two marks of what is there, see
+    /// [`FetchOptions::keep_bytes`].
+    pub keep_bytes: u64,
     /// Bytes of memory that the session may need in all.
     pub memory_bytes: usize,
     /// How the servers that a release names may be asked; never, when `None`.
@@ -59,6 +62,7 @@ impl TrustedOptions {
             patience: limits::TRUSTED_PATIENCE,
             source: None,
             length_max: limits::OBJECT_BYTES_MAX,
+            keep_bytes: limits::KEEP_BYTES_MIN,
             memory_bytes: limits::MEMORY_BYTES,
             unicast: None,
         }
@@ -78,6 +82,7 @@ impl TrustedOptions {
             source: self.source,
             length_max: self.length_max,
             announce: Some(self.announce),
+            keep_bytes: self.keep_bytes,
             memory_bytes: self.memory_bytes.saturating_sub(limits::TRUSTED_BYTES),
             unicast: self.unicast.clone(),
             ..FetchOptions::default()

@@ -5,20 +5,22 @@ use std::ops::Range;
 
 use stbcast_bootcast::Part;
 use stbcast_receiver::slots::{Bank, Banks, BanksError, Place, Settled};
-use stbcast_receiver::{Event, Fetch, FetchOptions, Role, Storage};
+use stbcast_receiver::{Event, TrustedBoot, TrustedOptions, TrustedOutcome, root_of};
 
-use super::PowerError;
 use super::counted::{Counted, What};
 use super::flash::{Fault, FlashError, SimFlash};
 use super::release::{Release, SLICE_BYTES};
-use super::stb::{Run, play};
+use super::stb::play;
+use super::{PowerError, operator};
 use crate::chance::Chance;
 
-/// Datagrams that a box waits for an object at most.
-const PATIENCE: usize = 8_000;
+/// Datagrams that pass in a boot at most.
+const PATIENCE: usize = 30_000;
 
 /// The releases that boxes are to run, by number from 1, and a box that has the first.
 pub struct World {
+    /// The root document that came with the box.
+    pub root: Vec<u8>,
     /// The releases.
     pub releases: Vec<Release>,
     /// Flash on which release 1 is committed.
@@ -68,6 +70,7 @@ pub struct Stb<'a> {
     pub refetched: u64,
     lost: u64,
     was_cut: bool,
+    rooted: bool,
 }
 
 type Banking = Banks<SimFlash>;
@@ -92,7 +95,8 @@ impl World {
         let releases = (1..=3).map(|number| Release::new(number as u64, &lengths(number)));
         let releases = releases.collect::<Result<Vec<_>, _>>()?;
         let installed = SimFlash::new(Chance::new(0));
-        let mut world = Self { releases, installed, changes: 0, operations: 0 };
+        let root = operator::root(1)?;
+        let mut world = Self { root, releases, installed, changes: 0, operations: 0 };
         let mut stb = Stb::new(&world, world.installed.clone());
         stb.until_committed(1, &mut Chance::new(1))?;
         let installed = stb.into_flash();
@@ -112,7 +116,7 @@ impl World {
 
     /// A release by its number.
     pub fn release(&self, number: u64) -> Option<&Release> {
-        self.releases.iter().find(|release| release.installation.number == number)
+        self.releases.iter().find(|release| release.number == number)
     }
 }
 
@@ -120,7 +124,16 @@ impl<'a> Stb<'a> {
     /// A box with this flash.
     pub fn new(world: &'a World, flash: SimFlash) -> Self {
         let (written, counters) = (BTreeMap::new(), (0, 0, 0));
-        Self { world, flash: Some(flash), written, counters, refetched: 0, lost: 0, was_cut: false }
+        Self {
+            world,
+            flash: Some(flash),
+            written,
+            counters,
+            refetched: 0,
+            lost: 0,
+            was_cut: false,
+            rooted: false,
+        }
     }
 
     /// Its flash.
@@ -189,6 +202,7 @@ impl<'a> Stb<'a> {
         chance: &mut Chance,
     ) -> Result<End, PowerError> {
         self.check_counters(banks)?;
+        self.check_root(banks)?;
         let settled = match self.settled(banks)? {
             Ok(settled) => settled,
             Err(error) => return Ok(End::Failed(error.to_string())),
@@ -196,17 +210,9 @@ impl<'a> Stb<'a> {
         if let Settled::OnTrial { .. } = settled {
             return self.tried(banks, number, trial);
         }
-        let state = banks.state();
-        if state.committed.is_some_and(|committed| committed.number >= number) {
-            return Ok(End::Committed);
-        }
         let Some(release) = self.world.release(number) else { return broken("no release") };
-        if state.failed(&release.installation.release).is_some_and(|failed| failed.is_denied()) {
-            return Ok(End::Denied);
-        }
-        match self.installed(banks, release, chance)? {
-            Ok(()) => {}
-            Err(error) => return Ok(End::Failed(error)),
+        if let Some(end) = self.installed(banks, release, chance)? {
+            return Ok(end);
         }
         // Some boxes boot it at once, others wait until they are switched on again.
         if chance.below(2) == 0 && self.was_cut {
@@ -297,38 +303,56 @@ impl<'a> Stb<'a> {
         }
     }
 
-    /// Receives a release and arms it.
+    /// The session: receives a release and arms it, which is told by nothing; else how it ended.
     fn installed(
         &mut self,
         banks: &mut Banking,
         release: &Release,
         chance: &mut Chance,
-    ) -> Result<Result<(), String>, PowerError> {
-        for object in &release.objects {
-            let options = FetchOptions {
-                role: Role::Part(object.part),
-                expected: Some(Box::new(object.announcement.clone())),
-                keep_bytes: 1,
-                ..FetchOptions::default()
-            };
-            let mut session = Fetch::new(object.target.clone(), options);
-            let loss = chance.below(21);
-            let bank = banks.state().inactive();
-            let mut counted = Counted::new(banks);
-            let run = play(&mut session, &mut counted, &release.sent, (chance, loss, PATIENCE));
-            let log = counted.log;
-            self.count(bank, release, &log)?;
-            if banks.medium().is_off() {
-                return Ok(Err("power".to_owned()));
-            }
-            if let Err(why) = outcome(&run) {
-                return if run.error.is_some() { Ok(Err(why)) } else { broken(why) };
-            }
+    ) -> Result<Option<End>, PowerError> {
+        let trust = root_of(&self.world.root, banks.root())?;
+        let standing = banks.standing();
+        let options = TrustedOptions {
+            keep_bytes: 1,
+            ..TrustedOptions::new(trust, operator::identity(), standing, operator::group()?)
+        };
+        let mut session = TrustedBoot::new(options);
+        let bank = banks.state().inactive();
+        let loss = chance.below(21);
+        let mut counted = Counted::new(banks);
+        let run = play(&mut session, &mut counted, &release.sent, (chance, loss, PATIENCE));
+        let log = counted.log;
+        self.count(bank, release, &log)?;
+        self.check_root(banks)?;
+        if banks.medium().is_off() {
+            return Ok(Some(End::Cut));
         }
-        match banks.arm(&release.installation) {
-            Ok(true) => Ok(Ok(())),
-            Ok(false) => broken("a storage with slots that does not arm"),
-            Err(error) => Ok(Err(error.to_string())),
+        let report = run.events.iter().rev().find_map(|event| match event {
+            Event::TrustedDone(report) => Some(report),
+            _ => None,
+        });
+        let denied = banks.state().failed(&release.id).is_some_and(|failed| failed.is_denied());
+        match (report.map(|report| &report.outcome), &run.error) {
+            (Some(TrustedOutcome::Armed { number }), _) if *number == release.number => Ok(None),
+            (Some(TrustedOutcome::Held { number }), _) if *number == release.number => {
+                Ok(Some(End::Committed))
+            }
+            (Some(TrustedOutcome::NothingUsable), None) if denied => Ok(Some(End::Denied)),
+            (Some(TrustedOutcome::Failed { error, .. }), Some(why)) => {
+                Ok(Some(End::Failed(format!("{error}: {why}"))))
+            }
+            (_, error) => broken(format!("{report:?}, {error:?}, {}", run.over)),
+        }
+    }
+
+    /// A root document that was stored stays.
+    fn check_root(&mut self, banks: &Banking) -> Result<(), PowerError> {
+        match banks.root() {
+            None if self.rooted => broken("the root document is gone"),
+            root => {
+                self.rooted |= root.is_some();
+                Ok(())
+            }
         }
     }
 
@@ -339,7 +363,7 @@ impl<'a> Stb<'a> {
         release: &Release,
         log: &[(Part, What)],
     ) -> Result<(), PowerError> {
-        let number = release.installation.number;
+        let number = release.number;
         for object in &release.objects {
             let symbols = object.bytes.len().div_ceil(SLICE_BYTES.into());
             let written = self.written.entry(Place::Slot(bank, object.part)).or_default();
@@ -382,12 +406,5 @@ impl<'a> Stb<'a> {
 fn mark(symbols: &mut [bool], symbol: usize) {
     if let Some(symbol) = symbols.get_mut(symbol) {
         *symbol = true;
-    }
-}
-
-fn outcome(run: &Run) -> Result<(), String> {
-    match run.events.last() {
-        Some(Event::Complete { .. }) => Ok(()),
-        last => Err(format!("{last:?}, {:?}", run.error)),
     }
 }

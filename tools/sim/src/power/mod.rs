@@ -1,9 +1,11 @@
 //! Boxes whose power is cut at the worst moment.
 //!
 //! ```text
-//!  Carousel, CompanionSession ─> Release (datagrams) ─ loss ─> Fetch ─ drive_all ─> Banks<SimFlash>
-//!                                                                                    │ cut, torn,
-//!             power is back: open, settle, compare every byte <──────────────────────┘ reordered
+//!  AnnounceSession, Carousel, CompanionSession ─> Release (signed; datagrams)
+//!                                                   │ loss
+//!               power is back: open, settle,        v
+//!               compare every byte <─ SimFlash ─ Banks ─ drive_all ─ TrustedBoot
+//!                                     cut, torn, reordered
 //! ```
 //!
 //! A [`Life`](life) of a box ends with a cut, a crash or in peace; whatever it was, the next one
@@ -12,6 +14,7 @@
 pub mod counted;
 pub mod flash;
 pub mod life;
+pub mod operator;
 pub mod release;
 pub mod seeds;
 pub mod stb;
@@ -43,6 +46,12 @@ pub enum PowerError {
     /// The companion cannot send the object.
     #[error(transparent)]
     Companion(#[from] stbcast_flute::EntryError),
+    /// A statement cannot be sent.
+    #[error(transparent)]
+    Sent(#[from] stbcast_flute::StatementError),
+    /// A statement cannot be made.
+    #[error(transparent)]
+    Refused(#[from] stbcast_release::Refusal),
     /// What must not happen.
     #[error("{0}")]
     Broken(String),

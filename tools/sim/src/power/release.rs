@@ -13,9 +13,9 @@ use stbcast_flute::{
 };
 use stbcast_infocast::{Carousel, Name, ObjectType, Precoding};
 use stbcast_object::{Datagram, Group, Micros, Slices};
-use stbcast_receiver::{Announcement, Content, Installation, Target};
+use stbcast_receiver::{Announcement, Content, Target};
 
-use super::PowerError;
+use super::{PowerError, operator};
 use crate::chance::Chance;
 
 /// Time since the Unix epoch when a box is switched on.
@@ -36,6 +36,9 @@ const CYCLES: u64 = 3;
 /// Slices for each repair symbol.
 const SLICES_PER_REPAIR: u32 = 8;
 
+/// Slices of each channel from one pass of the announce session to the next.
+const ANNOUNCED_EACH: usize = 100;
+
 /// A datagram on its way.
 #[derive(Clone, Debug)]
 pub struct Sent {
@@ -54,7 +57,7 @@ pub struct Object {
     pub bytes: Vec<u8>,
     /// Where it is on air.
     pub target: Target,
-    /// What the release says of it.
+    /// How it is described.
     pub announcement: Announcement,
     /// The same for slots.
     pub content: Content,
@@ -65,8 +68,10 @@ pub struct Object {
 pub struct Release {
     /// Its objects, the boot image first.
     pub objects: Vec<Object>,
-    /// What is armed when all of them are there.
-    pub installation: Installation,
+    /// Its number.
+    pub number: u64,
+    /// SHA-256 of its statement.
+    pub id: [u8; 32],
     /// Datagrams of all groups, in order.
     pub sent: Vec<Sent>,
 }
@@ -87,23 +92,23 @@ impl Release {
             objects.push(object);
             airs.push(air);
         }
-        let installation = Installation {
-            release: [number as u8; 32],
-            number,
-            epoch: number as u32,
-            time_floor: number * 1_000,
-            permitted_from: None,
-            parts: objects.iter().map(|object| (object.part, object.content)).collect(),
-        };
+        let statement = operator::release(number, &objects)?;
+        let id = stbcast_release::digest(&statement);
+        let group = operator::group()?;
+        let announced = operator::announced(&[operator::root(2)?, statement])?;
+        let announced = || announced.iter().map(|bytes| Sent { group, bytes: bytes.clone() });
         // Channels side by side, as they are sent.
         let longest = airs.iter().map(Vec::len).max().unwrap_or(0);
         let mut sent = Vec::new();
         for at in 0..longest {
+            if at % ANNOUNCED_EACH == 0 {
+                sent.extend(announced());
+            }
             for air in &airs {
                 sent.extend(air.get(at % air.len().max(1)).cloned());
             }
         }
-        Ok(Self { objects, installation, sent })
+        Ok(Self { objects, number, id, sent })
     }
 
     /// Symbols of all objects, at least 1.

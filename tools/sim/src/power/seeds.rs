@@ -181,7 +181,7 @@ pub fn fault_at(
     let end = stb.life(2, Trial::Commit, &mut Chance::new(1))?;
     if matches!(fault, Fault::Full | Fault::ReadOnly) {
         // It boots as long as that lasts.
-        stb.life(1, Trial::Commit, &mut chance)?;
+        stb.life(2, Trial::Commit, &mut chance)?;
     }
     stb.switch_off();
     stb.until_committed(2, &mut chance)?;
