@@ -2,6 +2,7 @@
 //!
 //! * [`fetch()`] puts one object into one file.
 //! * [`boot()`] plays the boot procedure into a [`Store`].
+//! * [`trusted_boot()`] installs what the operator signed, and says what is to be booted.
 //! * [`listen()`] tells what a channel carries.
 //! * [`BankFiles`] holds the banks of a box in a directory; [`slots()`] tells what is in them.
 //! * [`run()`] drives any session over any [`crate::Storage`].
@@ -42,6 +43,7 @@ mod store;
 mod summary;
 mod tftp;
 mod timed;
+mod trusted;
 mod unicast;
 mod url;
 
@@ -63,6 +65,10 @@ pub use slots::{BankFiles, BankSummary, SlotSummary, SlotsSummary, commit, roll_
 pub use store::{Store, StoreError, StoredImage, kept_parameters};
 pub use summary::{Counters, ObjectFigures, ReceiveFigures, Verification};
 pub use timed::StorageTimes;
+pub use trusted::{
+    RefusedSummary, TrustedBooted, TrustedPart, TrustedRequest, TrustedSummary, TrustedWord,
+    trusted_boot,
+};
 pub use url::{UrlError, parse_url};
 
 /// Why a call of this module failed.

@@ -1,5 +1,7 @@
 //! An operator's keys, its releases, and a box, all legal: each test changes one thing.
 
+#![allow(dead_code, reason = "each test binary uses a part")]
+
 use stbcast_object::Group;
 use stbcast_receiver::TrustedOptions;
 use stbcast_release::{

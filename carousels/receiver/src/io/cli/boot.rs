@@ -13,6 +13,7 @@ use stbcast_infocast::{DEFAULT_PORT, Name, NameError};
 use stbcast_object::{Group, Micros};
 
 use super::console::Console;
+use super::trusted::Trust;
 use super::{
     FAILED, Network, NoFigures, Repair, USAGE, Unicast, answer, answer_json, fail, group, tell,
 };
@@ -29,46 +30,52 @@ const USUAL_METADATA: &str = "224.2.2.2";
 pub(super) struct Arguments {
     /// Name of the control object: the bootcast id of the model.
     #[arg(long, value_name = "ID", value_parser = name)]
-    bootcast_id: Option<Name>,
+    pub(super) bootcast_id: Option<Name>,
     /// The metadata channel, port 22222 where none is written [default: 224.2.2.2:22222].
     #[arg(long, value_name = "GROUP[:PORT]", value_parser = group)]
     metadata: Option<Group>,
     /// The directory that holds the images; created where it is missing.
     #[arg(long, value_name = "DIR")]
-    store: PathBuf,
+    pub(super) store: PathBuf,
     /// Download the diagnostic image too.
     #[arg(long)]
     diagnostic: bool,
     #[command(flatten)]
-    servers: Servers,
+    pub(super) servers: Servers,
     /// Keep the PermanentParams of a StbConfig in the store. The next boots follow them where no
     /// option says otherwise.
     #[arg(long)]
     keep_parameters: bool,
     #[command(flatten)]
-    repair: Repair,
+    pub(super) trust: Trust,
     #[command(flatten)]
-    unicast: Unicast,
+    pub(super) repair: Repair,
     #[command(flatten)]
-    network: Network,
+    pub(super) unicast: Unicast,
+    #[command(flatten)]
+    pub(super) network: Network,
     /// Seconds of silence after which an attempt fails, 1 to 255 [default: 10].
     #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u8).range(1..))]
-    timeout: Option<u8>,
+    pub(super) timeout: Option<u8>,
     /// Attempts, 1 to 255 [default: 3].
     #[arg(long, value_name = "N", value_parser = value_parser!(u8).range(1..))]
-    attempts: Option<u8>,
+    pub(super) attempts: Option<u8>,
     /// Answer in JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Say nothing but the answer and errors.
     #[arg(long)]
-    quiet: bool,
+    pub(super) quiet: bool,
 }
+
+/// What was not signed, where nothing has to be.
+const UNPROTECTED: &str = "warning: nothing here is proven: metadata, versions and images are taken from whoever sends to \
+     these groups, older images too; --trust ROOT takes what the operator signed and nothing else";
 
 /// Servers, and what they are told.
 #[derive(Args)]
 #[command(next_help_heading = "Servers")]
-struct Servers {
+pub(super) struct Servers {
     /// Web server that has the StbConfig at URL/ID.
     #[arg(long, value_name = "URL", value_parser = HttpUrl::parse)]
     http: Option<HttpUrl>,
@@ -91,10 +98,10 @@ struct Servers {
     /// Serial number that web servers are told. It decides when the box's turn to ask them for what
     /// it misses is; without it the MAC address does.
     #[arg(long, value_name = "S")]
-    serial: Option<String>,
+    pub(super) serial: Option<String>,
     /// MAC address that web servers are told.
     #[arg(long, value_name = "MAC")]
-    mac: Option<String>,
+    pub(super) mac: Option<String>,
     /// Version of the boot loader that web servers are told.
     #[arg(long, value_name = "VERSION")]
     fw_version: Option<String>,
@@ -106,6 +113,10 @@ fn name(text: &str) -> Result<Name, NameError> {
 
 pub(super) fn run(arguments: &Arguments, stop: Arc<AtomicBool>) -> ExitCode {
     let mut console = Console::new(arguments.quiet);
+    if let Some(root) = &arguments.trust.trust {
+        return super::trusted::run(arguments, root, console, stop);
+    }
+    console.line(UNPROTECTED);
     let kept = match kept_parameters(&arguments.store) {
         Ok(kept) => kept,
         Err(warning) => {

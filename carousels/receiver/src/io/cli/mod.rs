@@ -26,6 +26,7 @@ mod fetch;
 mod listen;
 mod rollback;
 mod slots;
+mod trusted;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -130,6 +131,24 @@ impl Unicast {
         let serial = serial.cloned().unwrap_or_else(|| box_identity(interface));
         let hosts = if self.any { Hosts::Any } else { Hosts::Listed(hosts) };
         let mut options = UnicastOptions::new(serial, hosts);
+        let wait = self.wait.map(|seconds| Micros::from_secs(seconds.into()));
+        options.patience = wait.unwrap_or(patience);
+        Some(options)
+    }
+}
+
+impl Unicast {
+    /// What the box may do about servers that are signed: these may be asked, unless it is told
+    /// otherwise.
+    fn signed_options(&self, serial: &str, patience: Micros) -> Option<UnicastOptions> {
+        if self.never {
+            return None;
+        }
+        let hosts = match self.hosts.as_slice() {
+            [] => Hosts::Any,
+            hosts => Hosts::Listed(hosts.to_vec()),
+        };
+        let mut options = UnicastOptions::new(serial.to_owned(), hosts);
         let wait = self.wait.map(|seconds| Micros::from_secs(seconds.into()));
         options.patience = wait.unwrap_or(patience);
         Some(options)
