@@ -168,7 +168,7 @@ pub const STATEMENT_HEAD_BYTES: usize = stbcast_flute::SOURCE_HEAD_BYTES;
 pub const STATEMENTS_MAX: usize = 8;
 
 /// Statements that are known to need no further look.
-pub const SETTLED_MAX: usize = 64;
+pub const SETTLED_MAX: usize = 32;
 
 /// Signatures verified in a second (security notes §5.6).
 pub const CHECKS_PER_S: u64 = 20;
@@ -183,9 +183,9 @@ pub const SETTLE: Micros = Micros::from_millis(1_500);
 /// How long a trusted boot may take in all, unless said otherwise.
 pub const TRUSTED_PATIENCE: Micros = Micros::from_secs(24 * 3600);
 
-/// What of the memory of a trusted boot is for statements: what was heard lately (128 KiB), what is
-/// settled and what is believed.
-pub const TRUSTED_BYTES: usize = 256 << 10;
+/// What of the memory of a trusted boot is for statements while an object is fetched: what was heard
+/// lately (16 KiB), what is settled (45 KiB) and what is believed. Before that it is 112 KiB more.
+pub const TRUSTED_BYTES: usize = 128 << 10;
 
 /// Parts of an object after each of which the storage is told what is written, for a restart.
 pub const KEEP_PARTS: u64 = 64;

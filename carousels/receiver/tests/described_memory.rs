@@ -29,8 +29,8 @@ fn group(last: u8) -> Group {
     Group::new([239, 255, 2, last].into(), 22222).unwrap()
 }
 
-fn announcement(geometry: Geometry, unicast: Option<Unicast>) -> Input<'static, ()> {
-    let announcement = Box::new(Announcement {
+fn description(geometry: Geometry, unicast: Option<Unicast>) -> Box<Announcement> {
+    Box::new(Announcement {
         toi: 7,
         length: Some(geometry.length()),
         sha256: Some([0; 32]),
@@ -40,7 +40,11 @@ fn announcement(geometry: Geometry, unicast: Option<Unicast>) -> Input<'static, 
         companion: Some(Companion { group: group(12), tsi: 1 }),
         kind: None,
         unicast,
-    });
+    })
+}
+
+fn announcement(geometry: Geometry, unicast: Option<Unicast>) -> Input<'static, ()> {
+    let announcement = description(geometry, unicast);
     Input::Announced { group: group(3), bytes: 900, announcement }
 }
 
@@ -112,6 +116,10 @@ fn handle(
     while let Some(output) = next {
         let answer = match output {
             Output::Write { .. } => Input::Written { ok: true },
+            // A tenth, in pieces.
+            Output::Resume { .. } => {
+                Input::Resumed { held: (0..7_000).map(|at| at * 100..at * 100 + 10).collect() }
+            }
             Output::Recover(recovery) => {
                 *decoder_bytes = recovery.memory_bytes;
                 let outcome = RecoveryOutcome::Done;
@@ -201,5 +209,47 @@ fn an_object_of_a_gibibyte_stays_within_the_default_memory() {
         let all = used.bytes_max as usize + tables + decoder_bytes + limits::RECEIVE_MEMORY_BYTES;
         assert!(decoder_bytes >= 4 << 20, "{choice}: {decoder_bytes}");
         assert!(all <= limits::MEMORY_BYTES, "{choice}: {all}, of that {}", used.bytes_max);
+    }
+}
+
+#[test]
+fn a_signed_object_of_a_gibibyte_that_is_resumed_and_kept_stays_within_the_memory_of_a_trusted_boot()
+ {
+    let most = limits::MEMORY_BYTES - limits::TRUSTED_BYTES;
+    for choice in [Choice::Auto, Choice::Rs8] {
+        let geometry = Geometry::plan(choice, 1 << 30, SLICE, 1_428).unwrap();
+        let (mut decoder_bytes, mut whole, mut resumed) = (0, false, 0);
+        let used = allocation_counter::measure(|| {
+            let unicast = Some(UnicastOptions::new("1".to_owned(), Hosts::Any));
+            let alternates = Alternates::new("http://192.0.2.10/x").unwrap();
+            let served = Unicast::new(alternates, 1.try_into().unwrap(), 0).unwrap();
+            let options = FetchOptions {
+                announce: Some(group(3)),
+                expected: Some(description(geometry, Some(served))),
+                memory_bytes: most,
+                unicast,
+                ..FetchOptions::default()
+            };
+            let target = Target::infocast(group(11), Name::new("image").unwrap());
+            let mut fetch = Fetch::new(target, options);
+            step(&mut fetch, Input::Wake, &mut decoder_bytes);
+            for index in 0..=geometry.symbols() {
+                if index % 20 == 0 {
+                    let counter = u64::from(index / 20);
+                    whole |= step(&mut fetch, repair(&geometry, counter), &mut decoder_bytes);
+                }
+                if index % 10 != 3 {
+                    let index = index % geometry.symbols();
+                    whole |= step(&mut fetch, slice(&geometry, index), &mut decoder_bytes);
+                }
+            }
+            resumed = fetch.stats().resumed_bytes;
+        });
+        assert!(whole && resumed == 70_000 * u64::from(SLICE), "{choice}: {resumed}");
+        let tables = if geometry.scheme() == Scheme::Rs16 { RS16_TABLES_BYTES } else { 0 };
+        let all = used.bytes_max as usize + tables + decoder_bytes + limits::RECEIVE_MEMORY_BYTES;
+        println!("{choice}: {} own, decoder {decoder_bytes}, in all {all}", used.bytes_max);
+        assert!(decoder_bytes >= 4 << 20, "{choice}: {decoder_bytes}");
+        assert!(all <= most, "{choice}: {all}, of that {}", used.bytes_max);
     }
 }

@@ -14,6 +14,12 @@ use crate::limits::{RECEIVE_MEMORY_BYTES, REPAIR_SYMBOLS_MAX};
 /// the time.
 const BYTES_PER_REPAIR_SYMBOL: usize = 170;
 
+/// What 128 columns of the largest block take. An eighth of the repair symbols is given up for it.
+const DECODER_BYTES: usize = 4 << 20;
+
+/// An eighth more than is kept, and a place that was given back for each.
+const KEPT_BYTES: usize = size_of::<Kept>() * 9 / 8 + size_of::<u32>();
+
 /// Lists of a recovery (96 KiB for the largest block), and rows of the decoder (160 KiB).
 const LISTS_BYTES: usize = 288 << 10;
 
@@ -38,8 +44,6 @@ impl Budget {
         let geometry = *layout.geometry().ok_or(NoRepair::NotSent)?;
         let repair_max = u32::try_from(memory_bytes / BYTES_PER_REPAIR_SYMBOL).unwrap_or(u32::MAX);
         let repair_max = repair_max.min(REPAIR_SYMBOLS_MAX).min(useful(&geometry));
-        // An eighth more than is kept, and a place that was given back for each.
-        let repair_bytes = repair_max as usize * (size_of::<Kept>() * 9 / 8 + size_of::<u32>());
         let tables_bytes = match geometry.scheme() {
             Scheme::Rs16 => RS16_TABLES_BYTES,
             Scheme::Rs8 | Scheme::Raptorq => 0,
@@ -47,15 +51,19 @@ impl Budget {
         let own_bytes = RECEIVE_MEMORY_BYTES
             + LISTS_BYTES
             + tables_bytes
-            + repair_bytes
+            + repair_max as usize * KEPT_BYTES
             + Bits::bytes(layout.symbols())
             + Bits::bytes(layout.slices())
             + Blocks::bytes(layout.blocks());
         let decoder_bytes = memory_bytes
             .checked_sub(own_bytes)
             .ok_or(NoRepair::Memory { needed_bytes: own_bytes, given_bytes: memory_bytes })?;
+        let lacking = DECODER_BYTES.saturating_sub(decoder_bytes).div_ceil(KEPT_BYTES);
+        let given_up = u32::try_from(lacking).ok().filter(|symbols| *symbols <= repair_max / 8);
+        let given_up = given_up.unwrap_or(0);
+        let decoder_bytes = decoder_bytes + given_up as usize * KEPT_BYTES;
         Decoder::new(geometry, decoder_bytes).map_err(NoRepair::Setup)?;
-        Ok(Self { repair_max, decoder_bytes })
+        Ok(Self { repair_max: repair_max - given_up, decoder_bytes })
     }
 }
 

@@ -43,7 +43,7 @@ impl Gate {
         Self {
             allowance: MOST,
             spent_at: Micros::ZERO,
-            seen: Seen::new(),
+            seen: Seen::new(BITS),
             settled: VecDeque::new(),
         }
     }
@@ -79,6 +79,11 @@ impl Gate {
         self.settled.push_back((crc32(bytes), bytes.into()));
     }
 
+    /// Other things need the memory: from here on, a flood leaves less room for what is repeated.
+    pub(super) fn shrink(&mut self) {
+        self.seen = Seen::new(SMALL_BITS);
+    }
+
     /// What was settled may be judged otherwise now.
     pub(super) fn forget(&mut self) {
         self.settled.clear();
@@ -90,8 +95,11 @@ impl Gate {
     }
 }
 
-/// Bits of one generation.
+/// Bits of one generation: enough for ten thousand statements a second.
 const BITS: u32 = 1 << 19;
+
+/// The same beside a fetch: enough for a thousand.
+const SMALL_BITS: u32 = 1 << 16;
 
 /// How long a generation is added to: true statements come each second.
 const GENERATION: Micros = Micros::from_secs(2);
@@ -105,8 +113,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn new() -> Self {
-        let words = BITS as usize / 64;
+    fn new(bits: u32) -> Self {
+        let words = bits as usize / 64;
         Self { now: vec![0; words], before: vec![0; words], begun_at: Micros::ZERO }
     }
 
@@ -118,8 +126,8 @@ impl Seen {
             self.begun_at = now;
         }
         let (mut is_new, mut is_old) = (true, true);
-        for bit in places(print) {
-            let (word, bit) = (bit as usize / 64, 1_u64 << (bit % 64));
+        for place in places(print) {
+            let (word, bit) = (place as usize / 64 % self.now.len(), 1_u64 << (place % 64));
             is_old &= self.before.get(word).is_some_and(|word| word & bit != 0);
             if let Some(word) = self.now.get_mut(word) {
                 is_new &= *word & bit != 0;
@@ -136,7 +144,7 @@ fn places(print: u32) -> [u32; 4] {
         let mut state = (u64::from(print) ^ salt << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         state ^= state >> 29;
         state = state.wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        u32::try_from(state >> 45).unwrap_or_default() % BITS
+        u32::try_from(state >> 45).unwrap_or_default()
     };
     [1, 2, 3, 4].map(mixed)
 }

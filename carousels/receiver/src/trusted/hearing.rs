@@ -91,6 +91,11 @@ impl Hearing {
         }
     }
 
+    /// An object is fetched from here on, which takes memory.
+    pub(super) fn shrink(&mut self) {
+        self.gate.shrink();
+    }
+
     fn is_believed(&self, bytes: &[u8]) -> bool {
         self.trust.document() == bytes
             || self.releases.iter().any(|one| *one.bytes == *bytes)

@@ -293,6 +293,7 @@ impl<P: Clone> TrustedBoot<P> {
             return self.end(outcome);
         };
         self.tell(Event::Release { number, epoch });
+        self.hearing.shrink();
         let objects = choice.release.value.objects.iter();
         let left = objects.filter_map(|one| Some((signed::part_of(one.kind)?, one.clone())));
         let left = left.collect();

@@ -3,7 +3,7 @@
 use stbcast_flute::fdt::File;
 use stbcast_flute::{AnnounceSession, FdtSettings, Statement, Step};
 use stbcast_object::Micros;
-use stbcast_receiver::{FetchError, TrustedOptions, TrustedOutcome, limits};
+use stbcast_receiver::{FetchError, Input, TrustedBoot, TrustedOptions, TrustedOutcome, limits};
 use stbcast_release::{Check, Release, Root, Standing, digest, without};
 
 use super::headend::{Headend, Revision, START, Sent, announce, channel, companion};
@@ -239,4 +239,31 @@ pub fn a_revoked_releases_statement_that_is_replayed_takes_nobody_back() {
         boot(options, &revision, &[signed(&release(42, &revision))])
     });
     assert_eq!(*off.outcome(), TrustedOutcome::Armed { number: 42 }, "the test can fail");
+}
+
+/// Ten forged releases a millisecond, handed in without a network, so that what is counted is the
+/// box's.
+#[test]
+pub fn a_flood_takes_less_than_a_quarter_of_a_mebibyte_however_long_it_is() {
+    let revision = image(40);
+    let true_one = signed(&release(42, &revision));
+    let mut forged = true_one.clone();
+    forged.resize(1_400, 0);
+    let mut checked = 0;
+    let mut options = Some(options());
+    let used = allocation_counter::measure(|| {
+        let mut session: TrustedBoot<()> = TrustedBoot::new(options.take().unwrap());
+        let mut events = 0;
+        events += session.handle(Micros::ZERO, Input::Wake).count();
+        for number in 0..40_000_u32 {
+            forged[1_000..1_004].copy_from_slice(&number.to_be_bytes());
+            let bytes = forged.as_slice().into();
+            let now = Micros(u64::from(number) * 100);
+            events += session.handle(now, Input::Statement { bytes, heard: None }).count();
+        }
+        checked = session.stats().descriptions;
+        assert!(events < 10, "{events}: a reason is told once");
+    });
+    assert_eq!(checked, 40_000);
+    assert!(used.bytes_max <= 256 << 10, "{}", used.bytes_max);
 }
