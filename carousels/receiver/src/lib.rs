@@ -7,10 +7,11 @@
 //!  sockets ─> GroupDecoder ─┬> Arrival ──┐                  ┌─> Join, Leave
 //!             (one a group) ├> Symbol ───┤                  │
 //!                           ├> Announced ┤                  ├─> Begin, Write, Copy, Compare,
-//!                           └> Heard ────┼> Fetch or Boot ──┤   Sync, Read, Commit
-//!  clock ─────────────────────> Wake ────┤ (no I/O, no std) │
-//!  storage ─┬─> Written, Synced, ... ────┤                  ├─> Recover (beside the rest)
-//!           └─> Recovered ───────────────┤                  │
+//!                           ├> Statement ┤ Fetch, Boot,     │   Sync, Read, Commit
+//!                           └> Heard ────┼> TrustedBoot ────┤
+//!  clock ─────────────────────> Wake ────┤ (no I/O, no std) ├─> Resume, Keep, Arm, Remember (slots)
+//!  storage ─┬─> Written, Synced, ... ────┤                  │
+//!           └─> Recovered, Resumed ... ──┤                  ├─> Recover (beside the rest)
 //!  servers ─┬─> Bytes ───────────────────┤                  ├─> Request, CancelRequest
 //!           └─> Answered ────────────────┘                  └─> Event
 //! ```

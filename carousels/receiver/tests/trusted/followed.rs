@@ -303,3 +303,15 @@ pub fn a_box_asks_the_servers_that_are_signed_and_no_others() {
     assert!(asked.contains("signed.example") && !asked.contains("evil"), "taken: {asked}");
     assert!(stb.joined.contains(&announce()) && NOW > 0);
 }
+
+#[test]
+pub fn a_release_that_is_installed_and_on_air_is_not_left_for_an_older_one() {
+    let revision = image(21);
+    let old = release(40, &revision);
+    let installed = signed(&release(41, &image(22)));
+    let standing = Standing { installed: Some(digest(&installed)), ..standing(41) };
+    let mut stb = Stb::new(TrustedOptions { standing, ..options() });
+    let statements = [signed(&old), permit(41, &old), installed];
+    play(&mut stb, &mut on_air(&revision, &statements), 20);
+    assert_eq!(*stb.outcome(), TrustedOutcome::Held { number: 41 });
+}

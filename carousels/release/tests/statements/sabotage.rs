@@ -29,7 +29,7 @@ fn the_document_lists_each_check_and_those_of_statements_in_order() {
     }
     let statements = Check::ALL.iter().filter(|check| check.place() == Place::Statement);
     let places = statements.map(|check| PROTOCOL.find(&format!("\n| `{}` |", check.word())));
-    assert!(places.is_sorted(), "rows of section 7.6 are out of order");
+    assert!(places.is_sorted(), "rows of section 7.7 are out of order");
 }
 
 #[test]
