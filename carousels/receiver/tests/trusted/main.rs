@@ -11,6 +11,7 @@
 #[path = "../headend/mod.rs"]
 mod headend;
 
+mod any;
 mod followed;
 mod hostile;
 mod resumed;
