@@ -47,7 +47,7 @@ fn input<'a>(
         5 => Input::Heard { group: if ok { announce() } else { channel() }, bytes: 100 },
         6 => Input::Resumed {
             // Not in order, not apart, and beyond the end.
-            held: vec![range(one, other), range(other, one), 7..3, u32::MAX - 1..u32::MAX],
+            held: vec![range(one, other), other..one, range(other, one), u32::MAX - 1..u32::MAX],
         },
         7 => Input::Written { ok },
         8 => Input::Synced { ok },
