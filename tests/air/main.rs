@@ -35,4 +35,5 @@ mod signing;
 mod stbconfig;
 mod transmit;
 mod trust;
+mod trust_boot;
 mod unicast_repair;

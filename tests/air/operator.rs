@@ -32,15 +32,34 @@ pub(crate) fn now() -> u64 {
 
 /// Root `number`, whose root key is of that seed.
 pub(crate) fn root(number: u8) -> Vec<u8> {
-    let document = Root {
+    root_with(number, RELEASE)
+}
+
+/// The same with another release key.
+pub(crate) fn root_with(number: u8, release: u8) -> Vec<u8> {
+    sign_root(&document(OPERATOR, number, release))
+}
+
+/// The first root of another operator with keys of their own.
+pub(crate) fn root_of(operator: &str, seed: u8) -> Vec<u8> {
+    let document = Root { root: role(seed), ..document(operator, 1, seed + 50) };
+    document.sign(&[&key(seed)]).unwrap()
+}
+
+fn document(operator: &str, number: u8, release: u8) -> Root {
+    Root {
         number: number.into(),
-        operator: OPERATOR.to_owned(),
+        operator: operator.to_owned(),
         epoch: 1,
         expiry: now() + 900 * DAY,
         root: role(number),
-        release: role(RELEASE),
+        release: role(release),
         channel: role(CHANNEL),
-    };
+    }
+}
+
+fn sign_root(document: &Root) -> Vec<u8> {
+    let number = u8::try_from(document.number).unwrap();
     let keys = [key(number), key(number - 1)];
     let signers = if number == 1 { &keys[..1] } else { &keys[..] };
     document.sign(&signers.iter().collect::<Vec<_>>()).unwrap()
