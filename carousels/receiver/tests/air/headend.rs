@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use stbcast_flute::{
-    AnnounceSession, CompanionSession, CompanionSettings, FdtSettings, Share, Step,
+    AnnounceSession, CompanionSession, CompanionSettings, FdtSettings, Share, Statement, Step,
 };
 use stbcast_object::{Datagram, Group, Micros};
 
@@ -88,6 +88,23 @@ impl Headend {
         weather: Weather,
     ) -> Self {
         Self::start(groups, images.to_vec(), beside, weather, true)
+    }
+
+    /// One object with what its operator signed of it.
+    pub fn play_signed(
+        groups: Groups,
+        image: &Image,
+        statements: Vec<Statement>,
+        weather: Weather,
+    ) -> Self {
+        let (orders, ordered) = channel();
+        let symbols = Arc::default();
+        let images = vec![image.clone()];
+        let mut sender = LineUp::new(groups, images, weather, ordered, Arc::clone(&symbols));
+        let wall = sender.clock.now().1;
+        let announce = sender.announce.as_mut().unwrap();
+        announce.set(vec![image.file(&groups)], statements, wall).unwrap();
+        Self { _air: Air::bursts(weather.burst, move || sender.next()), orders, symbols }
     }
 
     fn start(
