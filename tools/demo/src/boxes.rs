@@ -10,18 +10,23 @@ use sha2::{Digest, Sha256};
 use stbcast_bootcast::HttpUrl;
 use stbcast_infocast::Name;
 use stbcast_receiver::io::{
-    BootRequest, BootSummary, BootedFrom, Interface, Moment, Observer, PartWord, boot,
+    BootRequest, BootSummary, BootedFrom, Interface, Moment, Observer, PartWord, TrustedRequest,
+    boot, trusted_boot,
 };
 use stbcast_receiver::{Event, HttpBoot, Orders};
+use stbcast_release::Identity;
 
+use crate::operator::{HARDWARE, NUMBER};
 use crate::site::{BoxPlan, Line, Site};
+use crate::stranger::STRANGER_LIES;
 
 /// What became of a box.
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
     pub(crate) model: &'static str,
     pub(crate) line: Line,
-    pub(crate) asks: bool,
+    /// Where it learned what to fetch.
+    pub(crate) metadata: &'static str,
     pub(crate) version: String,
     pub(crate) bytes: u64,
     /// Whether the file in the store is byte for byte the one that was sent.
@@ -29,6 +34,31 @@ pub(crate) struct Outcome {
     pub(crate) seconds: f64,
     pub(crate) cycles: f64,
     pub(crate) error: Option<String>,
+    /// What it refused, and why; only a box that trusts refuses anything.
+    pub(crate) refused: Vec<String>,
+}
+
+impl Outcome {
+    /// Nothing yet.
+    fn of(plan: &BoxPlan) -> Self {
+        Self {
+            name: plan.name,
+            model: plan.model,
+            line: plan.line,
+            metadata: match (plan.trusts, plan.asks) {
+                (true, _) => "signed",
+                (false, true) => "HTTP",
+                (false, false) => "channel",
+            },
+            version: String::new(),
+            bytes: 0,
+            is_equal: false,
+            seconds: 0.0,
+            cycles: 0.0,
+            error: None,
+            refused: Vec::new(),
+        }
+    }
 }
 
 /// Boots every box and waits for all of them.
@@ -38,11 +68,23 @@ pub(crate) fn run(site: &Site, stop: &Arc<AtomicBool>) -> Result<Vec<Outcome>, B
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
         for (number, plan) in site.boxes.iter().enumerate() {
-            let mut request = BootRequest::new(
-                site.metadata,
-                Name::new(plan.model)?,
-                site.path(&format!("box-{number}")),
-            );
+            let store = site.path(&format!("box-{number}"));
+            let watch = Watch::new(&bars, plan);
+            if plan.trusts {
+                let identity = Identity {
+                    model: plan.model.to_owned(),
+                    hardware: HARDWARE,
+                    serial: "7".to_owned(),
+                };
+                let root = site.statements.root.clone();
+                let mut request = TrustedRequest::new(root, identity, site.announce, store);
+                request.interface = Some(interface.clone());
+                request.source = Some(plan.line.source().into());
+                request.stop = Arc::clone(stop);
+                threads.push(scope.spawn(move || trusting(plan, &request, watch)));
+                continue;
+            }
+            let mut request = BootRequest::new(site.metadata, Name::new(plan.model)?, store);
             request.interface = Some(interface.clone());
             request.options.source = Some(plan.line.source().into());
             request.options.announce = (plan.line == Line::Repaired).then_some(site.announce);
@@ -52,7 +94,6 @@ pub(crate) fn run(site: &Site, stop: &Arc<AtomicBool>) -> Result<Vec<Outcome>, B
                 request.options.orders = Orders::all(&"3,6,3".parse()?);
             }
             request.stop = Arc::clone(stop);
-            let watch = Watch::new(&bars, plan);
             threads.push(scope.spawn(move || one(plan, &request, watch)));
         }
         let join = |thread: std::thread::ScopedJoinHandle<'_, _>| {
@@ -66,21 +107,44 @@ fn one(plan: &BoxPlan, request: &BootRequest, mut watch: Watch) -> Outcome {
     std::thread::sleep(plan.after);
     let booted = boot(request, &mut watch);
     watch.bar.finish_and_clear();
-    let nothing = |error: String| Outcome {
-        name: plan.name,
-        model: plan.model,
-        line: plan.line,
-        asks: plan.asks,
-        version: String::new(),
-        bytes: 0,
-        is_equal: false,
-        seconds: 0.0,
-        cycles: 0.0,
-        error: Some(error),
-    };
+    let nothing = |error: String| Outcome { error: Some(error), ..Outcome::of(plan) };
     match booted {
         Ok(summary) => outcome(plan, &summary).unwrap_or_else(|error| nothing(error.to_string())),
         Err(error) => nothing(error.to_string()),
+    }
+}
+
+/// A box that installs what is signed. It has to refuse what the stranger says, too.
+fn trusting(plan: &BoxPlan, request: &TrustedRequest, mut watch: Watch) -> Outcome {
+    std::thread::sleep(plan.after);
+    let booted = trusted_boot(request, &mut watch);
+    watch.bar.finish_and_clear();
+    let nothing = |error: String| Outcome { error: Some(error), ..Outcome::of(plan) };
+    let summary = match booted {
+        Ok(summary) => summary,
+        Err(error) => return nothing(error.to_string()),
+    };
+    let refused: Vec<_> = summary
+        .refused
+        .iter()
+        .map(|one| format!("{} ({} of this kind)", one.first, one.count))
+        .collect();
+    let Some(booted) = &summary.booted else {
+        return nothing(summary.why.unwrap_or_default());
+    };
+    let equal = digest(&booted.file).and_then(|held| Ok(held == digest(&plan.image)?));
+    let image = summary.parts.iter().find(|part| part.part == PartWord::Image);
+    Outcome {
+        version: format!("release {}", booted.release),
+        bytes: booted.bytes.unwrap_or(0),
+        is_equal: equal.unwrap_or(false)
+            && booted.release == NUMBER
+            && booted.on_trial
+            && refused.len() >= STRANGER_LIES,
+        seconds: summary.counters.seconds,
+        cycles: image.map_or(0.0, |part| part.figures.cycles),
+        refused,
+        ..Outcome::of(plan)
     }
 }
 
@@ -90,16 +154,13 @@ fn outcome(plan: &BoxPlan, summary: &BootSummary) -> Result<Outcome, Box<dyn Err
     let image = summary.parts.iter().find(|part| part.part == PartWord::Image);
     let figures = image.and_then(|part| part.figures.as_ref());
     Ok(Outcome {
-        name: plan.name,
-        model: plan.model,
-        line: plan.line,
-        asks: plan.asks,
         version: booted.version.clone().unwrap_or_default(),
         bytes: booted.bytes.unwrap_or(0),
         is_equal: booted.from == BootedFrom::Network && digest(file)? == digest(&plan.image)?,
         seconds: summary.counters.seconds,
         cycles: figures.map_or(0.0, |figures| figures.cycles),
         error: image.and_then(|part| part.error.clone()),
+        ..Outcome::of(plan)
     })
 }
 

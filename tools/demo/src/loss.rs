@@ -63,7 +63,8 @@ fn near_end(group: SocketAddrV4) -> std::io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-fn far_end() -> std::io::Result<UdpSocket> {
+/// A socket whose datagrams come from there.
+pub(crate) fn far_end() -> std::io::Result<UdpSocket> {
     let socket = UdpSocket::bind((FAR_END, 0))?;
     let socket = Socket::from(socket);
     socket.set_multicast_if_v4(&FAR_END)?;

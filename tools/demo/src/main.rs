@@ -1,5 +1,5 @@
-//! `cargo demo`: one headend, six boxes of two models that start at different moments, two of them on
-//! a bad line, one that asks over HTTP, real multicast on 127.0.0.1 with TTL 0, live progress, and a table of what each box
+//! `cargo demo`: one headend, seven boxes of two models that start at different moments, three of them on
+//! a bad line, one that asks over HTTP, one that trusts the operator alone while a stranger sends, too, real multicast on 127.0.0.1 with TTL 0, live progress, and a table of what each box
 //! has now.
 
 use std::error::Error;
@@ -11,10 +11,12 @@ use clap::Parser;
 
 mod boxes;
 mod loss;
+mod operator;
 mod site;
+mod stranger;
 mod table;
 
-/// Streams images to six boxes on this machine and compares what they stored.
+/// Streams images to seven boxes on this machine and compares what they stored.
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo")]
 struct Arguments {
@@ -57,8 +59,9 @@ fn demo(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
         served
     });
     let bad_line = loss::BadLine::of(&site.far_groups)?;
+    let stranger = stranger::Stranger::on(site.announce_address, &site.statements)?;
     let outcomes = boxes::run(&site, &stop);
-    drop(bad_line);
+    drop((bad_line, stranger));
     drop(end);
     match headend.join() {
         Ok(served) => served?,
@@ -66,5 +69,6 @@ fn demo(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     }
     let outcomes = outcomes?;
     println!("{}", table::render(&outcomes));
+    println!("{}", table::refusals(&outcomes));
     Ok(outcomes.iter().all(|outcome| outcome.is_equal))
 }

@@ -10,6 +10,7 @@ use stbcast::serve::ServeOptions;
 use stbcast_object::Group;
 
 use crate::loss::{FAR_END, LOSS_PERCENT};
+use crate::operator::{self, Statements};
 
 /// How a box hears the headend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub(crate) struct BoxPlan {
     pub(crate) line: Line,
     /// Whether it asks for its metadata over HTTP, instead of joining the metadata channel.
     pub(crate) asks: bool,
+    /// Whether it installs what the operator signed, and nothing else.
+    pub(crate) trusts: bool,
     /// When it starts.
     pub(crate) after: Duration,
     /// The image it should have in the end.
@@ -64,12 +67,16 @@ pub(crate) struct Site {
     pub(crate) metadata: Group,
     /// The announce session.
     pub(crate) announce: Group,
+    /// The same as an address.
+    pub(crate) announce_address: SocketAddrV4,
     /// Where boxes are answered over HTTP.
     pub(crate) http: SocketAddr,
     /// What boxes on a bad line hear.
     pub(crate) far_groups: Vec<SocketAddrV4>,
     /// The boxes.
     pub(crate) boxes: Vec<BoxPlan>,
+    /// What the operator signed.
+    pub(crate) statements: Statements,
     bit_rate_kbps: u32,
 }
 
@@ -95,7 +102,12 @@ impl Site {
         // A port nobody uses keeps two demos on one machine apart.
         let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
         let line_up = line_up(&first, port, bit_rate_kbps);
-        std::fs::write(directory.path().join("lineup.toml"), line_up)?;
+        let signed = [SIGNED_IMAGE, "splash"];
+        let statements = operator::sign(&line_up, directory.path(), SIGNED_MODEL, signed)?;
+        let file = |name: &str, bytes: &[u8]| std::fs::write(directory.path().join(name), bytes);
+        file("1.root.cose", &statements.root)?;
+        file("1.release.cose", &statements.release)?;
+        file("lineup.toml", (line_up + TRUST).as_bytes())?;
         let group = |last| SocketAddrV4::new([239, 255, 77, last].into(), port);
         let metadata = Group::new((*group(METADATA).ip()).into(), port)?;
         let announce = Group::new((*group(ANNOUNCE).ip()).into(), port)?;
@@ -107,6 +119,7 @@ impl Site {
             model: if *image == first { "arris-vip1113" } else { "arris-vip4302" },
             line,
             asks: false,
+            trusts: false,
             after: pause(after),
             image: image.clone(),
         };
@@ -117,10 +130,21 @@ impl Site {
             plan("box 4", Line::Bad, 500, &first),
             plan("box 5", Line::Repaired, 500, &first),
             BoxPlan { asks: true, ..plan("box 6", Line::Good, 1_000, &second) },
+            BoxPlan { trusts: true, ..plan("box 7", Line::Repaired, 800, &first) },
         ];
         // Nobody listens there before the headend does.
         let http = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-        Ok(Self { directory, metadata, announce, http, far_groups, boxes, bit_rate_kbps })
+        Ok(Self {
+            directory,
+            metadata,
+            announce,
+            announce_address: group(ANNOUNCE),
+            http,
+            far_groups,
+            boxes,
+            statements,
+            bit_rate_kbps,
+        })
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -150,8 +174,10 @@ impl Site {
         format!(
             "A headend streams two boot images at {} kbit/s each, repair symbols for one of them and the \
              splash, and the control\nobjects of two models. Five boxes join the metadata channel {} \
-             and find the rest from there;\na sixth asks http://{} for its StbConfig. Two lose \
-             {LOSS_PERCENT} % of all datagrams; one of these knows repair symbols.\n",
+             and find the rest from there;\na sixth asks http://{} for its StbConfig. A seventh reads \
+             no metadata: it installs what the operator signed,\nwhile a stranger announces other \
+             releases beside it. Three lose {LOSS_PERCENT} % of all datagrams; two of these know repair \
+             symbols.\n",
             self.bit_rate_kbps, self.metadata, self.http
         )
     }
@@ -165,6 +191,17 @@ const BOOT_4302: u8 = 12;
 const SPLASH: u8 = 13;
 const REPAIR_1113: u8 = 14;
 const REPAIR_SPLASH: u8 = 15;
+
+/// Model of the box that trusts, and its image.
+const SIGNED_MODEL: &str = "arris-vip1113";
+const SIGNED_IMAGE: &str = "boot-1113";
+
+/// What the operator signed.
+const TRUST: &str = r#"
+[trust]
+roots = ["1.root.cose"]
+releases = ["1.release.cose"]
+"#;
 
 /// What every box that asks is answered.
 const STBCONFIG: &str = r#"

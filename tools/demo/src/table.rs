@@ -28,7 +28,7 @@ pub(crate) fn render(outcomes: &[Outcome]) -> String {
         table.add_row([
             outcome.name.to_owned(),
             outcome.model.to_owned(),
-            if outcome.asks { "HTTP" } else { "channel" }.to_owned(),
+            outcome.metadata.to_owned(),
             outcome.line.words(),
             outcome.version.clone(),
             outcome.bytes.to_string(),
@@ -43,4 +43,12 @@ pub(crate) fn render(outcomes: &[Outcome]) -> String {
         }
     }
     table.to_string()
+}
+
+/// What boxes refused, a line each.
+pub(crate) fn refusals(outcomes: &[Outcome]) -> String {
+    let lines = outcomes.iter().flat_map(|outcome| {
+        outcome.refused.iter().map(|why| format!("{} refused {why}\n", outcome.name))
+    });
+    lines.collect()
 }
