@@ -140,7 +140,7 @@ fn a_signed_release_is_installed_booted_on_trial_committed_and_then_held() {
 
     let trial = line.boot(&[]);
     assert_code(&trial, 0);
-    assert_eq!(last_line(&trial), "boot: release 42 of bank B, on trial, 1 boots left");
+    assert_eq!(last_line(&trial), "boot: release 42 of bank B, on trial, boots left: 1");
     assert_code(&line.verb("commit"), 0);
     let held = line.boot(&[]);
     assert_eq!(last_line(&held), "boot: release 42 of bank B, because it is the release on air");
@@ -158,7 +158,7 @@ fn a_signed_release_is_installed_booted_on_trial_committed_and_then_held() {
     let next = line.boot(&["--quiet"]);
     assert_eq!(
         last_line(&next),
-        "boot: release 43 of bank A, on trial, 2 boots left, from the network"
+        "boot: release 43 of bank A, on trial, boots left: 2, from the network"
     );
     assert_eq!(stderr(&next), "");
     assert_code(&line.verb("rollback"), 0);

@@ -41,14 +41,6 @@ pub(super) struct Arguments {
     #[arg(long)]
     diagnostic: bool,
     #[command(flatten)]
-    pub(super) servers: Servers,
-    /// Keep the PermanentParams of a StbConfig in the store. The next boots follow them where no
-    /// option says otherwise.
-    #[arg(long)]
-    keep_parameters: bool,
-    #[command(flatten)]
-    pub(super) trust: Trust,
-    #[command(flatten)]
     pub(super) repair: Repair,
     #[command(flatten)]
     pub(super) unicast: Unicast,
@@ -66,6 +58,15 @@ pub(super) struct Arguments {
     /// Say nothing but the answer and errors.
     #[arg(long)]
     pub(super) quiet: bool,
+    // Those with a heading stand behind those without.
+    #[command(flatten)]
+    pub(super) servers: Servers,
+    /// Keep the PermanentParams of a StbConfig in the store. The next boots follow them where no
+    /// option says otherwise.
+    #[arg(long)]
+    keep_parameters: bool,
+    #[command(flatten)]
+    pub(super) trust: Trust,
 }
 
 /// What was not signed, where nothing has to be.

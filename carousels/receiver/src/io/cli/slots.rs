@@ -38,7 +38,7 @@ fn text(summary: &SlotsSummary) -> String {
             text += ", active";
         }
         if let Some(trial) = summary.trial.as_ref().filter(|trial| trial.bank == name) {
-            let _ = write!(text, ", on trial, {} boots left", trial.boots_left);
+            let _ = write!(text, ", on trial, boots left: {}", trial.boots_left);
         }
         match bank {
             None => text += ": no release\n",

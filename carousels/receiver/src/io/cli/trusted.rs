@@ -131,7 +131,7 @@ fn last_line(summary: &TrustedSummary) -> String {
     let TrustedBooted { bank, release, boots_left, .. } = booted;
     let mut text = format!("boot: release {release} of bank {bank}");
     if let Some(boots_left) = boots_left {
-        let _ = write!(text, ", on trial, {boots_left} boots left");
+        let _ = write!(text, ", on trial, boots left: {boots_left}");
     }
     match (summary.outcome, why) {
         (_, Some(why)) => text + ", because " + why,
