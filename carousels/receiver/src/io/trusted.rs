@@ -6,22 +6,27 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
 use stbcast_bootcast::Part;
 use stbcast_object::{Group, Micros};
 use stbcast_release::{Identity, Refusal};
 
 use super::slots::BankFiles;
-use super::summary::{Follower, hex};
+use super::summary::hex;
 use super::{
-    Counters, Interface, IoError, Moment, ObjectFigures, Observer, PartWord, ReceiveFigures,
-    RunOptions, Trouble, run,
+    Counters, Interface, IoError, Observer, PartWord, ReceiveFigures, RunOptions, Trouble, run,
 };
 use crate::slots::{Banks, Settled};
 use crate::{
-    Event, FetchError, Refused, TrustedBoot, TrustedOptions, TrustedOutcome, TrustedReport,
-    UnicastOptions, limits, root_of,
+    Refused, TrustedBoot, TrustedOptions, TrustedOutcome, TrustedReport, UnicastOptions, limits,
+    root_of,
 };
+
+mod summary;
+mod watch;
+
+pub use self::summary::{RefusedSummary, TrustedBooted, TrustedPart, TrustedSummary, TrustedWord};
+
+use self::watch::{Fetched, Watch};
 
 /// How to boot.
 #[derive(Clone, Debug)]
@@ -72,109 +77,6 @@ impl TrustedRequest {
             stop: Arc::default(),
         }
     }
-}
-
-/// What was heard and done about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrustedWord {
-    /// A release was installed and is booted now, on trial.
-    Armed,
-    /// The release that is installed is the one on air.
-    Held,
-    /// A release is on trial; nothing was received.
-    OnTrial,
-    /// The announce session is silent.
-    Silent,
-    /// No statement that may be followed was heard.
-    NothingUsable,
-    /// A release could not be installed.
-    Failed,
-    /// It took too long.
-    OutOfTime,
-    /// The root document is none; nothing was received.
-    NoRoot,
-}
-
-/// Statements refused for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RefusedSummary {
-    /// The reason's name.
-    pub reason: &'static str,
-    /// How many different statements, as far as they were looked at.
-    pub count: u64,
-    /// The first of them, in words.
-    pub first: String,
-}
-
-/// A part that was fetched, or tried.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TrustedPart {
-    /// Which.
-    pub part: PartWord,
-    /// Length, where it was installed.
-    pub bytes: Option<u64>,
-    /// SHA-256 in hexadecimal, which is the signed one, where it was installed.
-    pub sha256: Option<String>,
-    /// Bytes of it that the slot held from before.
-    pub resumed_bytes: u64,
-    /// Bytes of it that came by network and were kept.
-    pub fetched_bytes: u64,
-    /// Passes, seconds, attempts and repair.
-    #[serde(flatten)]
-    pub figures: ObjectFigures,
-}
-
-/// What is booted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TrustedBooted {
-    /// `A` or `B`.
-    pub bank: String,
-    /// Release number.
-    pub release: u64,
-    /// Security epoch.
-    pub epoch: u32,
-    /// Whether it is on trial: it is to be committed when its self test has passed.
-    pub on_trial: bool,
-    /// Boots that the trial has left.
-    pub boots_left: Option<u8>,
-    /// Length of the image in bytes.
-    pub bytes: Option<u64>,
-    /// SHA-256 of the image in hexadecimal, all of it read.
-    pub sha256: Option<String>,
-    /// The file that holds it.
-    pub file: PathBuf,
-}
-
-/// A trusted boot that is over.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TrustedSummary {
-    /// What came of it.
-    pub outcome: TrustedWord,
-    /// The release that it is about.
-    pub release: Option<u64>,
-    /// Why what is on air was not installed; `None` where it was, or is.
-    pub why: Option<String>,
-    /// The number of the root that the box goes by.
-    pub root: Option<u64>,
-    /// What was refused, by reason.
-    pub refused: Vec<RefusedSummary>,
-    /// What happened to the banks before anything was received, where that was anything.
-    pub banks: Option<String>,
-    /// What was fetched, in this order.
-    pub parts: Vec<TrustedPart>,
-    /// What is booted; `None` where nothing can be.
-    pub booted: Option<TrustedBooted>,
-    /// Bytes that slots held from before.
-    pub resumed_bytes: u64,
-    /// Bytes that came by network and were kept.
-    pub fetched_bytes: u64,
-    /// What was seen over all objects.
-    #[serde(flatten)]
-    pub counters: Counters,
-    /// How datagrams were taken from the kernel.
-    #[serde(flatten)]
-    pub receive: ReceiveFigures,
 }
 
 /// Boots what the operator signed, blocking until it is decided what. That it is over does not mean
@@ -333,89 +235,5 @@ fn told(
             let why = format!("release {number} took too long; the next boot goes on with it");
             (TrustedWord::OutOfTime, Some(*number), Some(why))
         }
-    }
-}
-
-/// A part that is fetched.
-struct Fetched {
-    part: Part,
-    follower: Follower,
-    began: Moment,
-    end: Moment,
-    whole: Option<(u64, Option<[u8; 32]>)>,
-    error: Option<FetchError>,
-}
-
-impl Fetched {
-    fn summary(self) -> TrustedPart {
-        let gained = |of: fn(&Moment) -> u64| of(&self.end).saturating_sub(of(&self.began));
-        TrustedPart {
-            part: PartWord::of(self.part),
-            bytes: self.whole.map(|(bytes, _)| bytes),
-            sha256: self.whole.and_then(|(_, sha256)| sha256).map(|sha256| hex(&sha256)),
-            resumed_bytes: gained(|moment| moment.stats.resumed_bytes),
-            fetched_bytes: gained(|moment| moment.stats.fetched_bytes),
-            figures: self.follower.figures(&self.end, self.error.as_ref()),
-        }
-    }
-}
-
-/// Follows the parts one after the other, and passes everything on.
-struct Watch<'a> {
-    observer: &'a mut dyn Observer,
-    fetched: Vec<Fetched>,
-    report: Option<TrustedReport>,
-    /// The first thing that went wrong outside: the likely cause of a failure.
-    trouble: Option<Trouble>,
-}
-
-impl<'a> Watch<'a> {
-    fn new(observer: &'a mut dyn Observer) -> Self {
-        Self { observer, fetched: Vec::new(), report: None, trouble: None }
-    }
-}
-
-impl Observer for Watch<'_> {
-    fn event(&mut self, moment: &Moment, event: &Event) {
-        match event {
-            Event::Part { part, .. } => {
-                let (follower, began) = (Follower::begin(*moment), *moment);
-                let (part, end) = (*part, *moment);
-                self.fetched.push(Fetched { part, follower, began, end, whole: None, error: None });
-            }
-            Event::TrustedDone(report) => self.report = Some(TrustedReport::clone(report)),
-            other => {
-                if let Some(fetched) = self.fetched.last_mut() {
-                    fetched.note(moment, other);
-                }
-            }
-        }
-        self.observer.event(moment, event);
-    }
-
-    fn tick(&mut self, moment: &Moment) {
-        self.observer.tick(moment);
-    }
-
-    fn trouble(&mut self, trouble: &Trouble) {
-        if self.trouble.is_none() && trouble.is_cause() {
-            self.trouble = Some(trouble.clone());
-        }
-        self.observer.trouble(trouble);
-    }
-}
-
-impl Fetched {
-    fn note(&mut self, moment: &Moment, event: &Event) {
-        if self.whole.is_some() || self.error.is_some() {
-            return;
-        }
-        self.follower.note(moment, event);
-        match event {
-            Event::Complete { length, sha256, .. } => self.whole = Some((*length, *sha256)),
-            Event::ReleaseFailed { error, .. } => self.error = Some(*error),
-            _ => {}
-        }
-        self.end = *moment;
     }
 }
