@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use stbcast_release::{STATEMENT_BYTES_MAX, SigningKey, Trust};
 
 use super::complain;
+use crate::dates;
 use crate::keys::{self, KeyError};
 
 mod build;
@@ -95,6 +96,14 @@ fn trust<P: AsRef<Path>>(roots: &[P]) -> Result<Trust, String> {
 fn private_keys<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<SigningKey>, String> {
     let read = |path: &P| keys::read_private(path.as_ref());
     paths.iter().map(read).collect::<Result<_, KeyError>>().map_err(|error| error.to_string())
+}
+
+/// An expiry that has not passed: nobody follows a statement that has expired when it is signed.
+fn future(expiry: u64) -> Result<u64, String> {
+    if expiry > dates::now() {
+        return Ok(expiry);
+    }
+    Err(format!("it would expire at {}, which has passed", dates::text(expiry)))
 }
 
 /// Writes a statement to a file that is not there yet; says what it is.

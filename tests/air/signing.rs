@@ -174,6 +174,41 @@ fn a_root_follows_the_one_before_when_both_sign() {
 }
 
 #[test]
+fn what_no_box_would_ever_follow_is_not_signed() {
+    let desk = Desk::new();
+    let release = desk.build(42, &[]);
+    desk.fine(&["keys", "root", "--out", "stranger.key"]);
+    let refused = |arguments: &[&str], told: &str| {
+        let text = desk.refused(&[&["release"], arguments, &["--out", "no.cose"]].concat());
+        assert!(text.contains(told), "{arguments:?}: {text}");
+        assert!(!desk.site.path("no.cose").exists(), "{arguments:?}");
+    };
+    desk.root("epoch.cose", &["--operator", "example", "--epoch", "2"]);
+    let root = |more: &[&str], told: &str| {
+        let first = ["root", "--previous", "epoch.cose", "--key", "root.key"];
+        refused(&[&first[..], more].concat(), told);
+    };
+    root(&["--expires", "9d", "--operator", "other"], "boxes of `example` go on to no root");
+    root(&["--expires", "9d", "--epoch", "1"], "epoch 1 is below 2");
+    root(&["--expires", "9d", "--key", "stranger.key"], "is no root key of this document, nor of");
+    root(&["--expires", "2020-01-01"], "which has passed");
+
+    let permit = |more: &[&str], told: &str| {
+        let first = ["permit", &release, "--root", "1.root.cose", "--from", "43"];
+        refused(&[&first[..], more].concat(), told);
+    };
+    permit(&["--key", "channel.key", "--expires", "2020-01-01"], "which has passed");
+    permit(&["--key", "root.key", "--expires", "7d"], "is no release key and no channel key");
+    let other = ["--key", "channel.key", "--expires", "7d", "--model", "arris-vip1103"];
+    permit(&other, "it is for arris-vip1113, not for `arris-vip1103`");
+
+    let first = ["build", "lineup.toml", "--root", "1.root.cose", "--key", "release.key"];
+    let more = ["--number", "7", "--model", "m", "--image", "boot-1113"];
+    let dates = ["--not-before", "2020-01-01", "--expires", "2020-02-01"];
+    refused(&[&first[..], &more, &dates].concat(), "which has passed");
+}
+
+#[test]
 fn what_is_no_statement_is_refused_by_name() {
     let desk = Desk::new();
     for (name, bytes, told) in [

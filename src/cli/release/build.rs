@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use stbcast_release::{ObjectKind, Release, Statement};
 
-use super::{Done, private_keys, trust, write};
+use super::{Done, future, private_keys, trust, write};
 use crate::contents::{Contents, objects, role};
 use crate::dates;
 use crate::lineup::{self, LineUp, ObjectId, did_you_mean};
@@ -88,7 +88,7 @@ impl Arguments {
             models,
             hardware: self.hardware.unwrap_or(0..=u32::MAX),
             not_before: self.not_before.unwrap_or_else(dates::now),
-            expiry: self.expires,
+            expiry: future(self.expires)?,
             objects: stated,
         };
         if release.epoch < root.epoch {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use stbcast_release::{Permit, Statement, Trust};
 
-use super::{Done, private_keys, read, trust, write};
+use super::{Done, future, private_keys, read, trust, write};
 use crate::dates;
 
 /// Write a permit: it lets boxes go back from one release to an older one. It takes a release key and a
@@ -57,12 +57,23 @@ impl Arguments {
             models.clone_from(&release.value.models);
         }
         models.sort_unstable();
+        let is_for = &release.value.models;
+        if let Some(model) = models.iter().find(|model| !is_for.contains(model)) {
+            return Err(refused(format!("it is for {}, not for `{model}`", is_for.join(", "))));
+        }
         let mut serials = self.serials;
         serials.sort_unstable();
         let operator = release.value.operator;
-        let (from, release, expiry) = (self.from, release.id, self.expires);
+        let (from, release, expiry) = (self.from, release.id, future(self.expires)?);
         let permit = Permit { operator, models, serials, from, to, release, expiry };
         let keys = private_keys(&self.keys)?;
+        for key in &keys {
+            let key = key.public().map_err(|why| why.to_string())?;
+            let (root, kid) = (trust.root(), key.kid());
+            if ![&root.release, &root.channel].iter().any(|role| role.keys.contains(&key)) {
+                return Err(format!("key {kid} is no release key and no channel key of the root"));
+            }
+        }
         let bytes = permit.sign(&keys.iter().collect::<Vec<_>>());
         write(&self.out, &bytes.map_err(|why| why.to_string())?)
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use stbcast_release::{KeyRole, PublicKey, Root};
 
-use super::{Done, private_keys, trust, write};
+use super::{Done, future, private_keys, trust, write};
 use crate::dates;
 use crate::keys;
 
@@ -51,12 +51,12 @@ impl Arguments {
         let before = before.as_ref().map(|trust| trust.root());
         let signing = private_keys(&self.keys)?;
         let own = signing.iter().map(|key| key.public().map_err(|why| why.to_string()));
-        let own = own.collect::<Result<Vec<_>, _>>()?;
+        let own = own.collect::<Result<Vec<PublicKey>, _>>()?;
         let kept = |role: fn(&Root) -> &KeyRole| before.map(role);
         let root_threshold = self.root_threshold.or(kept(|root| &root.root).map(|it| it.threshold));
         let root_keys = match (self.roots.as_slice(), before) {
             ([], Some(before)) => before.root.keys.clone(),
-            ([], None) => own,
+            ([], None) => own.clone(),
             (paths, _) => public_keys(paths)?,
         };
         let root = Root {
@@ -66,14 +66,41 @@ impl Arguments {
                 (None, before) => before.map(|it| it.operator.clone()).unwrap_or_default(),
             },
             epoch: self.epoch.or(before.map(|it| it.epoch)).unwrap_or_default(),
-            expiry: self.expires,
+            expiry: future(self.expires)?,
             root: KeyRole::new(root_threshold.unwrap_or(1), root_keys),
             release: role(&self.releases, kept(|root| &root.release))?,
             channel: role(&self.channels, kept(|root| &root.channel))?,
         };
+        is_followed(&root, before, &own)?;
         let bytes = root.sign(&signing.iter().collect::<Vec<_>>());
         let bytes = bytes.map_err(|why| why.to_string())?;
         write(&self.out, &bytes)
+    }
+}
+
+/// Whether boxes go on to a root once it is signed by all who have to: signatures may come later.
+fn is_followed(root: &Root, before: Option<&Root>, signing: &[PublicKey]) -> Result<(), String> {
+    if let Some(before) = before {
+        let (is, was) = (&root.operator, &before.operator);
+        if is != was {
+            return Err(format!("boxes of `{was}` go on to no root of `{is}`: it stays the same"));
+        }
+        let (is, was) = (root.epoch, before.epoch);
+        if is < was {
+            return Err(format!(
+                "epoch {is} is below {was}, that of the root before: it never falls"
+            ));
+        }
+    }
+    let lists = |root: &Root, key| root.root.keys.contains(key);
+    let is_listed = |key| lists(root, key) || before.is_some_and(|before| lists(before, key));
+    match signing.iter().find(|key| !is_listed(key)) {
+        None => Ok(()),
+        Some(key) => Err(format!(
+            "key {} is no root key of this document{}: boxes refuse what a stranger signed",
+            key.kid(),
+            if before.is_some() { ", nor of the one before" } else { "" }
+        )),
     }
 }
 
