@@ -22,17 +22,20 @@
 //! do not have the SHA-256 that was signed.
 
 mod banks;
+mod boot;
 mod checksum;
 mod error;
 mod journal;
 mod medium;
 mod memory;
+mod read;
 pub mod record;
 mod resume;
 mod state;
 mod storage;
 
-pub use banks::{Banks, Bootable, Settled};
+pub use banks::Banks;
+pub use boot::{Bootable, Settled};
 pub use error::{ArmError, BanksError};
 pub use journal::JOURNAL_RECORDS_MAX;
 pub use medium::{Bank, BootControl, Copy, Medium, Place, Slots};

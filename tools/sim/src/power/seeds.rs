@@ -190,3 +190,19 @@ pub fn fault_at(
         _ => None,
     })
 }
+
+/// Has the flash lie about what is durable, and cuts the power behind the first boot of a trial. Then
+/// it is honest, and the box comes to an end in peace.
+///
+/// # Errors
+/// When something is broken that must never be.
+pub fn lied_to(world: &World, seed: u64) -> Result<(), PowerError> {
+    let mut chance = Chance::branch(seed, 2);
+    let mut stb = Stb::new(world, flash(world, seed));
+    if let Some(flash) = stb.flash() {
+        flash.fail(Fault::Lies, chance.below(world.operations));
+    }
+    stb.life(2, Trial::Crash, &mut chance)?;
+    stb.switch_off();
+    stb.until_committed(2, &mut chance)
+}

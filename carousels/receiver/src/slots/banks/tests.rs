@@ -2,9 +2,11 @@
 
 use sha2::{Digest, Sha256};
 
+use stbcast_bootcast::Part;
+
 use super::*;
-use crate::slots::medium::Medium;
-use crate::slots::{ArmError, MemoryMedium, OutsidePlace, TrialError};
+use crate::slots::medium::{Medium, Place};
+use crate::slots::{ArmError, Bank, MemoryMedium, OutsidePlace, Settled, TrialError};
 use crate::{Area, Content, Installation, Role, Storage};
 
 const SYMBOL: u16 = 1_000;
@@ -479,4 +481,17 @@ pub(in crate::slots) fn what_a_failed_write_left_is_not_kept() {
     banks.medium.tears = false;
     assert_eq!(banks.keep(&[9..10]), Err(BanksError::NotBegun("keep")));
     assert_eq!(restarted(banks).resume(part, None, &content(&bytes)), Ok(vec![0..9]));
+}
+
+#[test]
+pub(in crate::slots) fn a_release_of_which_any_part_is_damaged_is_not_tried() {
+    for part in [Part::Kernel, Part::Splash] {
+        let mut banks = installed();
+        receive_all(&mut banks, 2).unwrap();
+        banks.arm(&release(2)).unwrap();
+        banks.medium.bytes_mut(Place::Slot(Bank::A, part))[1_000] ^= 1;
+        let settled = banks.settle();
+        assert!(matches!(settled, Ok(Settled::RolledBack(_))), "{part:?}: {settled:?}");
+        assert_eq!(boots(&banks), Some((Bank::B, 1, false)));
+    }
 }
