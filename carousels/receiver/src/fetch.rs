@@ -43,7 +43,8 @@ pub struct FetchOptions {
     /// with it counts of what is announced.
     pub expected: Option<Box<Announcement>>,
     /// Least bytes of it that are written before the storage is told to keep them, which costs one
-    /// that makes things durable some time; a 64th of the object where that is more.
+    /// that makes things durable some time; a 64th of the object where that is more, up to
+    /// [`limits::KEEP_BYTES_MAX`].
     pub keep_bytes: u64,
     /// The companion that carries its repair symbols, whatever is announced. Without an announce
     /// session its own description of the object counts.

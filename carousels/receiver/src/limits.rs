@@ -192,3 +192,7 @@ pub const KEEP_PARTS: u64 = 64;
 
 /// Least that is written between two of these.
 pub const KEEP_BYTES_MIN: u64 = 256 << 10;
+
+/// Most that is written between two of these. A storage makes it durable in one go, while what
+/// arrives waits in the socket: a slow flash takes a fifth of a second for it.
+pub const KEEP_BYTES_MAX: u64 = 4 << 20;

@@ -253,3 +253,26 @@ fn a_signed_object_of_a_gibibyte_that_is_resumed_and_kept_stays_within_the_memor
         assert!(all <= most, "{choice}: {all}, of that {}", used.bytes_max);
     }
 }
+
+#[test]
+fn a_slice_of_a_signed_object_that_is_taken_allocates_nothing() {
+    let geometry = Geometry::plan(Choice::Auto, 1 << 30, SLICE, 1_428).unwrap();
+    let options = FetchOptions {
+        announce: Some(group(3)),
+        expected: Some(description(geometry, None)),
+        ..FetchOptions::default()
+    };
+    let target = Target::infocast(group(11), Name::new("image").unwrap());
+    let (mut fetch, mut decoder_bytes) = (Fetch::new(target, options), 0);
+    step(&mut fetch, Input::Wake, &mut decoder_bytes);
+    let mut take = |slices: std::ops::Range<u32>| {
+        for index in slices {
+            step(&mut fetch, slice(&geometry, index), &mut decoder_bytes);
+        }
+    };
+    take(0..1_000);
+    // Less than a part, behind which the storage is told.
+    let used = allocation_counter::measure(|| take(1_000..2_000));
+    assert_eq!(used.count_total, 0);
+    assert_eq!(fetch.stats().resumed_bytes, 70_000 * u64::from(SLICE));
+}

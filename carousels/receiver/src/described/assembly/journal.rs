@@ -7,7 +7,7 @@ use super::super::bits::Bits;
 use super::super::blocks::State;
 use super::super::layout::Layout;
 use super::Assembly;
-use crate::limits::KEEP_PARTS;
+use crate::limits::{KEEP_BYTES_MAX, KEEP_PARTS};
 
 /// Two bits for each symbol of an object that can be resumed.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub(in super::super) struct Journal {
 impl Journal {
     fn new(layout: &Layout, keep_bytes: u64) -> Self {
         let bits = Bits::new(layout.symbols());
-        let part = (layout.length() / KEEP_PARTS).max(keep_bytes);
+        let part = (layout.length() / KEEP_PARTS).min(KEEP_BYTES_MAX).max(keep_bytes);
         let due = layout.symbols_within(part);
         Self { resumed: bits.clone(), untold: bits, count: 0, keep_bytes, due }
     }
