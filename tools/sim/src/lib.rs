@@ -13,6 +13,8 @@
 //!
 //! The unit of all results: symbol-bearing datagrams sent on both groups from the moment a box joins
 //! them until it has all symbols that it needs, divided by the slices of the image.
+//!
+//! [`power`] is about one box and its flash instead: payload is carried, and the power is cut.
 
 pub mod air;
 pub mod chance;

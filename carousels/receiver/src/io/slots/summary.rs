@@ -101,7 +101,12 @@ pub struct SlotsSummary {
     pub root_bytes: usize,
 }
 
+/// Opens a directory that is there: to look at banks creates none.
 fn open(directory: &Path) -> Result<Banks<BankFiles>, IoError> {
+    if !directory.is_dir() {
+        let error = std::io::ErrorKind::NotADirectory.into();
+        return Err(StorageError::doing("open the store", directory)(error).into());
+    }
     Ok(Banks::open(BankFiles::open(directory)?)?)
 }
 
@@ -110,10 +115,6 @@ fn open(directory: &Path) -> Result<Banks<BankFiles>, IoError> {
 /// # Errors
 /// When the directory cannot be used or another program uses it.
 pub fn slots(directory: &Path) -> Result<SlotsSummary, IoError> {
-    if !directory.is_dir() {
-        let error = std::io::ErrorKind::NotADirectory.into();
-        return Err(StorageError::doing("open the store", directory)(error).into());
-    }
     let mut banks = open(directory)?;
     let boots = banks.would_boot().map(|boot| boots(&banks, &boot));
     let state = banks.state().clone();

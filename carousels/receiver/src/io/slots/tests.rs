@@ -83,8 +83,11 @@ fn a_directory_is_used_by_one_program_at_a_time() {
     let directory = tempfile::tempdir().unwrap();
     let _banks = open(directory.path());
     assert!(matches!(BankFiles::open(directory.path()), Err(StoreError::Taken(_))));
-    assert!(matches!(slots(&directory.path().join("none")), Err(IoError::Storage(_))));
-    assert!(!directory.path().join("none").exists(), "to look creates nothing");
+    let none = directory.path().join("none");
+    assert!(matches!(slots(&none), Err(IoError::Storage(_))));
+    assert!(matches!(commit(&none), Err(IoError::Storage(_))));
+    assert!(matches!(roll_back(&none), Err(IoError::Storage(_))));
+    assert!(!none.exists(), "to look creates nothing");
 }
 
 #[test]
