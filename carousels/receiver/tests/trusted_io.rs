@@ -270,3 +270,37 @@ fn without_trust_one_line_says_what_is_not_proven() {
     );
     assert!(!boot(&["--quiet"]).contains("--trust"));
 }
+
+#[test]
+fn a_root_or_an_interface_that_is_missing_does_not_keep_a_box_from_booting_what_it_has() {
+    let line = Line::new();
+    let air = line.play(42, &[sample::signed(&line.release(42))]);
+    assert_code(&line.boot(&[]), 0);
+    assert_code(&line.verb("commit"), 0);
+    drop(air);
+    let (announce, root, store) =
+        (line.announce.to_string(), line.path("1.root.cose"), line.path("store"));
+    for (root, interface) in [(root.clone(), "nic9"), (line.path("gone"), "127.0.0.1")] {
+        let done = program(&[
+            "boot",
+            "--trust",
+            root.to_str().unwrap(),
+            "--announce",
+            &announce,
+            "--hardware",
+            "3",
+            "--bootcast-id",
+            "VIP1113",
+            "--store",
+            store.to_str().unwrap(),
+            "--interface",
+            interface,
+            "--timeout",
+            "1",
+            "--attempts",
+            "1",
+        ]);
+        let said = last_line(&done);
+        assert!(said.starts_with("boot: release 42 of bank B"), "{said} {}", stderr(&done));
+    }
+}

@@ -1,19 +1,22 @@
 //! A trusted boot into the banks of a directory.
 
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use stbcast_bootcast::Part;
 use stbcast_object::{Group, Micros};
-use stbcast_release::{Identity, Refusal};
+use stbcast_release::{Identity, STATEMENT_BYTES_MAX, Trust};
 
 use super::slots::BankFiles;
 use super::summary::hex;
 use super::{
-    Counters, Interface, IoError, Observer, PartWord, ReceiveFigures, RunOptions, Trouble, run,
+    Counters, Interface, IoError, Observer, PartWord, ReceiveFigures, RunOptions, StorageError,
+    Trouble, run,
 };
 use crate::slots::{Banks, Settled};
 use crate::{
@@ -31,16 +34,16 @@ use self::watch::{Fetched, Watch};
 /// How to boot.
 #[derive(Clone, Debug)]
 pub struct TrustedRequest {
-    /// The root document that came with the box.
-    pub root: Vec<u8>,
+    /// The file of the root document that came with the box.
+    pub root: PathBuf,
     /// What the box is.
     pub identity: Identity,
     /// The announce session that carries the statements.
     pub announce: Group,
     /// The directory of the banks; created where it is missing.
     pub store: PathBuf,
-    /// Where to listen; the system decides, when `None`.
-    pub interface: Option<Interface>,
+    /// Name or address of the interface to listen on; the system decides, when `None`.
+    pub interface: Option<String>,
     /// The only sender accepted; any, when `None`.
     pub source: Option<IpAddr>,
     /// Silence of a group after which an attempt fails.
@@ -58,13 +61,13 @@ pub struct TrustedRequest {
 impl TrustedRequest {
     /// A request with the usual patience and memory, which asks no server.
     pub fn new(
-        root: Vec<u8>,
+        root: impl Into<PathBuf>,
         identity: Identity,
         announce: Group,
         store: impl Into<PathBuf>,
     ) -> Self {
         Self {
-            root,
+            root: root.into(),
             identity,
             announce,
             store: store.into(),
@@ -88,17 +91,23 @@ pub fn trusted_boot(
     request: &TrustedRequest,
     observer: &mut dyn Observer,
 ) -> Result<TrustedSummary, IoError> {
-    super::same_family(request.announce, request.source)?;
     let mut banks = Banks::open(BankFiles::open(&request.store)?)?;
     if banks.is_state_lost() {
         let lost = "no copy of the state of the banks can be used: the box begins anew";
         observer.trouble(&Trouble::Store(lost.to_owned()));
     }
     let settled = settle(&mut banks, observer);
-    let trust = match root_of(&request.root, banks.root()) {
+    // A box boots what it has, whatever became of a file or of the network.
+    let trust = match trust(&request.root, banks.root(), observer) {
         Ok(trust) => trust,
-        // A box boots what it has, whatever became of a file.
-        Err(refusal) => return Ok(without_root(&mut banks, &refusal, settled)),
+        Err(why) => return Ok(what_is_held(&banks, TrustedWord::NoRoot, why, settled)),
+    };
+    let interface = match outside(request) {
+        Ok(interface) => interface,
+        Err(error) => {
+            let why = error.to_string();
+            return Ok(what_is_held(&banks, TrustedWord::Silent, why, settled));
+        }
     };
     let options = TrustedOptions {
         on_trial: banks.state().on_trial().is_some(),
@@ -112,17 +121,22 @@ pub fn trusted_boot(
     };
     let mut session = TrustedBoot::new(options);
     let mut watch = Watch::new(observer);
-    let outside = RunOptions { interface: request.interface.as_ref(), stop: &request.stop };
-    let ran = run(&mut session, &mut banks, outside, &mut watch);
+    let options = RunOptions { interface: interface.as_ref(), stop: &request.stop };
+    let ran = run(&mut session, &mut banks, options, &mut watch);
     let Watch { observer, fetched, report, trouble } = watch;
     let Some(report) = report else {
         return Err(if ran.interrupted { IoError::Interrupted } else { IoError::NoResult });
     };
-    if matches!(report.outcome, TrustedOutcome::Armed { .. }) {
+    let (mut outcome, release, mut why) = told(&report.outcome, trouble.as_ref());
+    let mut settled = settled;
+    if let TrustedOutcome::Armed { number } = report.outcome {
         // It is booted at once.
-        settle(&mut banks, observer);
+        settled = settle(&mut banks, observer).or(settled);
+        if banks.bootable().is_none_or(|bootable| !bootable.on_trial) {
+            outcome = TrustedWord::Failed;
+            why = Some(format!("release {number} was installed, but cannot be booted"));
+        }
     }
-    let (outcome, release, why) = told(&report.outcome, trouble.as_ref());
     Ok(TrustedSummary {
         outcome,
         release,
@@ -163,15 +177,47 @@ fn times(count: u8) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
-fn without_root(
-    banks: &mut Banks<BankFiles>,
-    refusal: &Refusal,
+/// The root that the box goes by. Where the one that came with it cannot be read, the one that it
+/// stored counts.
+fn trust(path: &Path, stored: Option<&[u8]>, observer: &mut dyn Observer) -> Result<Trust, String> {
+    let shipped = read_root(path);
+    let unreadable = shipped.as_ref().err().map(ToString::to_string);
+    let trust = root_of(shipped.as_deref().unwrap_or_default(), stored);
+    match (trust, unreadable) {
+        (Ok(trust), unreadable) => {
+            if let Some(why) = unreadable {
+                observer.trouble(&Trouble::Store(why));
+            }
+            Ok(trust)
+        }
+        (Err(_), Some(why)) => Err(why),
+        (Err(refusal), None) => Err(format!("the root document cannot be used: {refusal}")),
+    }
+}
+
+fn read_root(path: &Path) -> Result<Vec<u8>, StorageError> {
+    let mut bytes = Vec::new();
+    // One byte more than is legal: such a file is refused for its size.
+    let bytes_max = STATEMENT_BYTES_MAX as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(bytes_max).read_to_end(&mut bytes));
+    read.map(|_| bytes).map_err(StorageError::doing("read", path))
+}
+
+fn outside(request: &TrustedRequest) -> Result<Option<Interface>, IoError> {
+    super::same_family(request.announce, request.source)?;
+    Ok(request.interface.as_deref().map(Interface::resolve).transpose()?)
+}
+
+fn what_is_held(
+    banks: &Banks<BankFiles>,
+    outcome: TrustedWord,
+    why: String,
     settled: Option<String>,
 ) -> TrustedSummary {
     TrustedSummary {
-        outcome: TrustedWord::NoRoot,
+        outcome,
         release: None,
-        why: Some(format!("the root document cannot be used: {refusal}")),
+        why: Some(why),
         root: None,
         refused: Vec::new(),
         banks: settled,

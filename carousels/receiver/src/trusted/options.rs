@@ -91,13 +91,17 @@ impl TrustedOptions {
 }
 
 /// The root that a box goes by: the one that came with its program, or the one that it stored where
-/// that is of the same operator and newer. A stored one that is none is passed over.
+/// that is of the same operator and newer, or the other one is none. A stored one that is none is
+/// passed over.
 ///
 /// # Errors
-/// When the one that came with the program is none.
+/// When neither is one: what is wrong with the one that came with the program.
 pub fn root_of(shipped: &[u8], stored: Option<&[u8]>) -> Result<Trust, Refusal> {
-    let shipped = Trust::new(shipped)?;
     let stored = stored.and_then(|stored| Trust::new(stored).ok());
+    let shipped = match Trust::new(shipped) {
+        Ok(shipped) => shipped,
+        Err(refusal) => return stored.ok_or(refusal),
+    };
     let is_next = |stored: &Trust| {
         let (shipped, stored) = (shipped.root(), stored.root());
         stored.operator == shipped.operator && stored.number > shipped.number

@@ -14,8 +14,8 @@ use super::boot::Arguments;
 use super::console::Console;
 use super::{FAILED, NoFigures, USAGE, answer, answer_json, fail, tell};
 use crate::io::{
-    IoError, StorageError, TrustedBooted, TrustedPart, TrustedRequest, TrustedSummary, TrustedWord,
-    box_identity, trusted_boot,
+    IoError, TrustedBooted, TrustedPart, TrustedRequest, TrustedSummary, TrustedWord, box_identity,
+    trusted_boot,
 };
 use crate::limits::{ATTEMPTS, TIMEOUT, UNICAST_PATIENCE_BOOT};
 
@@ -66,17 +66,16 @@ fn request(
     model: String,
     stop: Arc<AtomicBool>,
 ) -> Result<TrustedRequest, IoError> {
-    let interface = arguments.network.interface()?;
     let announce = arguments.repair.announce.ok_or(IoError::NoResult)?;
-    let root = std::fs::read(root).map_err(StorageError::doing("read", root))?;
     let own = arguments.servers.serial.clone().or_else(|| arguments.servers.mac.clone());
+    let interface = arguments.network.interface().ok().flatten();
     let serial = own.unwrap_or_else(|| box_identity(interface.as_ref()));
     let unicast = arguments.unicast.signed_options(&serial, UNICAST_PATIENCE_BOOT);
     let hardware = arguments.trust.hardware.unwrap_or_default();
     let identity = Identity { model, hardware, serial };
     let timeout = arguments.timeout.map_or(TIMEOUT, |seconds| Micros::from_secs(seconds.into()));
     Ok(TrustedRequest {
-        interface,
+        interface: arguments.network.interface.clone(),
         source: arguments.network.source,
         timeout,
         attempts: arguments.attempts.unwrap_or(ATTEMPTS),

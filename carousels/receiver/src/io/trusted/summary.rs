@@ -24,7 +24,7 @@ pub enum TrustedWord {
     Failed,
     /// It took too long.
     OutOfTime,
-    /// The root document is none; nothing was received.
+    /// There is no root document that can be used; nothing was received.
     NoRoot,
 }
 
