@@ -180,8 +180,9 @@ pub const CHECKS_BURST: u64 = 40;
 /// second.
 pub const SETTLE: Micros = Micros::from_millis(1_500);
 
-/// How long a trusted boot may take in all, unless said otherwise.
-pub const TRUSTED_PATIENCE: Micros = Micros::from_secs(24 * 3600);
+/// How long a trusted boot may take in all, unless said otherwise: whatever is on air, a box boots
+/// (security notes §5.6). What was received by then is held.
+pub const TRUSTED_PATIENCE: Micros = Micros::from_secs(15 * 60);
 
 /// What of the memory of a trusted boot is for statements while an object is fetched: what was heard
 /// lately (16 KiB), what is settled (45 KiB) and what is believed. Before that it is 112 KiB more.

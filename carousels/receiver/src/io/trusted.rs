@@ -50,6 +50,8 @@ pub struct TrustedRequest {
     pub timeout: Micros,
     /// Attempts, at least 1.
     pub attempts: u8,
+    /// How long the whole may take; then what is installed is booted, and the next boot goes on.
+    pub patience: Micros,
     /// Bytes of memory that the boot may need in all.
     pub memory_bytes: usize,
     /// How the servers that a release names may be asked; never, when `None`.
@@ -75,6 +77,7 @@ impl TrustedRequest {
             source: None,
             timeout: limits::TIMEOUT,
             attempts: limits::ATTEMPTS,
+            patience: limits::TRUSTED_PATIENCE,
             memory_bytes: limits::MEMORY_BYTES,
             unicast: None,
             stop: Arc::default(),
@@ -114,6 +117,7 @@ pub fn trusted_boot(
         clock: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
         timeout: request.timeout,
         attempts: request.attempts,
+        patience: request.patience,
         source: request.source,
         memory_bytes: request.memory_bytes,
         unicast: request.unicast.clone(),

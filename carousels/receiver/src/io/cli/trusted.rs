@@ -17,7 +17,7 @@ use crate::io::{
     IoError, TrustedBooted, TrustedPart, TrustedRequest, TrustedSummary, TrustedWord, box_identity,
     trusted_boot,
 };
-use crate::limits::{ATTEMPTS, TIMEOUT, UNICAST_PATIENCE_BOOT};
+use crate::limits::{ATTEMPTS, TIMEOUT, TRUSTED_PATIENCE, UNICAST_PATIENCE_BOOT};
 
 /// Whom the box believes, and what it is.
 #[derive(Args)]
@@ -35,6 +35,11 @@ pub(super) struct Trust {
     /// Model of the box as releases name it [default: the bootcast id].
     #[arg(long, value_name = "NAME", requires = "trust")]
     model: Option<String>,
+    /// Seconds that the whole may take, 1 to 86400 [default: 900]. Then the box boots what it has, and the
+    /// next boot goes on with what was received.
+    #[arg(long, value_name = "SECONDS", requires = "trust",
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    patience: Option<u32>,
 }
 
 pub(super) fn run(
@@ -79,6 +84,10 @@ fn request(
         source: arguments.network.source,
         timeout,
         attempts: arguments.attempts.unwrap_or(ATTEMPTS),
+        patience: arguments
+            .trust
+            .patience
+            .map_or(TRUSTED_PATIENCE, |seconds| Micros::from_secs(seconds.into())),
         memory_bytes: arguments.repair.memory_bytes(),
         unicast,
         stop,
