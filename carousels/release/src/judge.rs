@@ -104,9 +104,10 @@ impl Trust {
         if number > committed || again || !on(Check::Number) {
             return Ok(Verdict::Install { permitted_from: None });
         }
-        let now = clock.earliest(standing.time_floor);
         let leads = |permit: &&Signed<Permit>| {
-            self.permits(&permit.value, release, identity, committed, now)
+            let to = permit.value.to == number && permit.value.release == release.id;
+            (to || !on(Check::PermitRelease))
+                && self.leads_from(&permit.value, identity, standing, clock)
         };
         match permits.iter().find(leads) {
             Some(_) => Ok(Verdict::Install { permitted_from: Some(committed) }),
@@ -166,24 +167,23 @@ impl Trust {
         Ok(())
     }
 
-    /// Whether a permit leads this box from `committed` to `release` at a time that is at least
-    /// `now`.
-    fn permits(
+    /// Whether a permit that [`Trust::open`] gave leads this box away from what it committed, to
+    /// whichever release it names. What it does not fit now it does not fit later either, as long as
+    /// the box commits nothing.
+    pub fn leads_from(
         &self,
         permit: &Permit,
-        release: &Signed<Release>,
         identity: &Identity,
-        committed: u64,
-        now: u64,
+        standing: &Standing,
+        clock: &Clock,
     ) -> bool {
         let named = permit.serials.is_empty() || permit.serials.contains(&identity.serial);
-        let to = permit.to == release.value.number && permit.release == release.id;
+        let now = clock.earliest(standing.time_floor);
         let holds = |right: bool, check: Check| right || !on(check);
         holds(permit.operator == self.root().operator, Check::PermitOperator)
             && holds(permit.models.contains(&identity.model), Check::PermitModel)
             && holds(named, Check::PermitSerial)
-            && holds(permit.from == committed, Check::PermitFrom)
-            && holds(to, Check::PermitRelease)
+            && holds(standing.number == Some(permit.from), Check::PermitFrom)
             && holds(now < permit.expiry, Check::PermitExpiry)
     }
 }

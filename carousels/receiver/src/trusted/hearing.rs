@@ -81,7 +81,7 @@ impl Hearing {
         match self.trust.open(bytes) {
             Ok(Statement::Root(_)) => self.advance(bytes, options),
             Ok(Statement::Release(release)) => self.take_release(now, bytes, *release, options),
-            Ok(Statement::Permit(permit)) => self.take_permit(bytes, *permit, options),
+            Ok(Statement::Permit(permit)) => self.take_permit(now, bytes, *permit, options),
             Err(refusal) => {
                 if !matches!(refusal, Refusal::Signature { .. } | Refusal::Threshold { .. }) {
                     self.gate.was_cheap();
@@ -157,19 +157,35 @@ impl Hearing {
         News { event, remembered: None, is_relevant: true }
     }
 
+    /// Keeps a permit where it leads this box somewhere. Those of other boxes are on air beside it
+    /// and must not cost it its place.
     fn take_permit(
         &mut self,
+        now: Micros,
         bytes: &[u8],
         permit: Signed<Permit>,
         options: &TrustedOptions,
     ) -> News {
-        let is_mine = permit.value.models.contains(&options.identity.model);
-        if !is_mine || self.permits.len() >= STATEMENTS_MAX {
+        let TrustedOptions { identity, standing, .. } = options;
+        let clock = options.clock_at(now, self.heard);
+        if !self.trust.leads_from(&permit.value, identity, standing, &clock) {
             self.gate.settle(bytes);
             return News::NONE;
         }
         let number = permit.value.to;
         self.permits.push(Believed { bytes: bytes.into(), signed: permit });
+        if self.permits.len() > STATEMENTS_MAX {
+            let releases = &self.releases;
+            let worth = |one: &Believed<Permit>| {
+                let Permit { release, to, expiry, .. } = one.signed.value;
+                (releases.iter().any(|it| it.signed.id == release), to, expiry)
+            };
+            let least = self.permits.iter().enumerate().min_by_key(|(_, one)| worth(one));
+            let place = least.map(|(place, _)| place).unwrap_or_default();
+            if self.permits.swap_remove(place).bytes[..] == *bytes {
+                return News::NONE;
+            }
+        }
         let event = Some(Event::Statement { kind: Kind::Permit, number });
         News { event, remembered: None, is_relevant: true }
     }

@@ -4,7 +4,7 @@ use stbcast_flute::fdt::File;
 use stbcast_flute::{AnnounceSession, FdtSettings, Statement, Step};
 use stbcast_object::Micros;
 use stbcast_receiver::{FetchError, Input, TrustedBoot, TrustedOptions, TrustedOutcome, limits};
-use stbcast_release::{Check, Release, Root, Standing, digest, without};
+use stbcast_release::{Check, Permit, Release, Root, Standing, digest, without};
 
 use super::headend::{Headend, Revision, START, Sent, announce, channel, companion};
 use super::sample::{
@@ -239,6 +239,43 @@ pub fn a_revoked_releases_statement_that_is_replayed_takes_nobody_back() {
         boot(options, &revision, &[signed(&release(42, &revision))])
     });
     assert_eq!(*off.outcome(), TrustedOutcome::Armed { number: 42 }, "the test can fail");
+}
+
+fn permit_for(serial: &str, from: u64, to: &Release) -> Vec<u8> {
+    let permit = Permit {
+        operator: "example-tv".into(),
+        models: vec!["VIP1113".into()],
+        serials: vec![serial.into()],
+        from,
+        to: to.number,
+        release: digest(&signed(to)),
+        expiry: NOW + 7 * DAY,
+    };
+    permit.sign(&[&key(11), &key(21)]).unwrap()
+}
+
+#[test]
+fn permits_that_lead_this_box_nowhere_do_not_keep_out_the_one_that_does() {
+    let revision = image(51);
+    let older = release(40, &revision);
+    let others: [fn(u64, &Release) -> Vec<u8>; 3] = [
+        // For other boxes, from another release, to one that is not on air.
+        |one, older| permit_for(&one.to_string(), 41, older),
+        |one, older| permit_for("1931690851", 50 + one, older),
+        |one, older| permit_for("1931690851", 41, &Release { number: 30 + one, ..older.clone() }),
+    ];
+    for (form, other) in others.into_iter().enumerate() {
+        let others: Vec<_> = (0..9).map(|one| other(one, &older)).collect();
+        let mine = permit_for("1931690851", 41, &older);
+        for at in [0, 9] {
+            let mut statements = others.clone();
+            statements.insert(at, mine.clone());
+            statements.insert(0, signed(&older));
+            let stb = boot(options(), &revision, &statements);
+            let found = stb.outcome();
+            assert_eq!(*found, TrustedOutcome::Armed { number: 40 }, "form {form}, at {at}");
+        }
+    }
 }
 
 /// Ten forged releases a millisecond, handed in without a network, so that what is counted is the
