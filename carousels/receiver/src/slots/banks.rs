@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use stbcast_bootcast::Part;
 use stbcast_release::{Check, Standing, on};
 
 use super::medium::{BootControl, Copy, Slots};
@@ -87,12 +88,17 @@ impl<M: Slots + BootControl> Banks<M> {
         self.bootable.as_ref()
     }
 
-    /// What the box remembers, as releases are judged by it. Each part of what was committed last
-    /// is read: it is installed where all of them are whole.
+    /// What the box remembers, as releases are judged by it. Each part of what was committed last is
+    /// read, but for an image that [`Banks::settle`] has read: it is installed where all of them are
+    /// whole.
     pub fn standing(&mut self) -> Standing {
         let active = self.state.active;
+        let is_read = self.bootable.is_some_and(|boot| boot.bank == active);
         let installed = self.state.bank(active).copied().filter(|_| self.state.has_committed());
-        let installed = installed.filter(|installed| self.is_whole(active, installed));
+        let installed = installed.filter(|installed| {
+            let is_left = |part: &Part| *part != Part::Kernel || !is_read;
+            self.is_whole(active, installed, is_left)
+        });
         let denied = self.state.failed.iter().filter(|failed| failed.is_denied());
         Standing {
             installed: installed.map(|installed| installed.release),

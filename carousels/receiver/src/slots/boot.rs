@@ -77,7 +77,7 @@ impl<M: Slots + BootControl> Banks<M> {
         if let Some((&installed, Trial { boots_left })) = next.on_trial() {
             let bank = next.inactive();
             // All of the release or nothing: what the flash lost of a splash ends its trial, too.
-            if self.is_whole(bank, &installed) || !on(Check::BootDigest) {
+            if self.is_whole(bank, &installed, |_| true) || !on(Check::BootDigest) {
                 let boot = Bootable { bank, on_trial: true, installed };
                 let settled = Settled::OnTrial { number: installed.number, boots_left };
                 return (next, settled, Some(boot));

@@ -22,9 +22,14 @@ impl<M: Slots + BootControl> Banks<M> {
         is_whole || !on(Check::BootDigest)
     }
 
-    /// Whether each part of a bank is what its record says.
-    pub(super) fn is_whole(&mut self, bank: Bank, installed: &Installed) -> bool {
-        Part::ALL.into_iter().all(|part| {
+    /// Whether each of these parts of a bank is what its record says.
+    pub(super) fn is_whole(
+        &mut self,
+        bank: Bank,
+        installed: &Installed,
+        is_wanted: impl Fn(&Part) -> bool,
+    ) -> bool {
+        Part::ALL.into_iter().filter(is_wanted).all(|part| {
             let stored = installed.part(part);
             stored
                 .is_none_or(|stored| self.holds(Place::Slot(bank, part), &stored).unwrap_or(false))
