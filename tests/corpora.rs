@@ -41,7 +41,8 @@ targets!(
     tftp_packet,
     tftp_transfer,
     download_ops,
-    statement
+    statement,
+    slots_ops
 );
 
 fn fuzz_dir(part: &str) -> PathBuf {

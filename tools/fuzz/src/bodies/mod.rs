@@ -24,6 +24,7 @@ mod lineup;
 mod object;
 mod receiver;
 mod release;
+mod slots;
 mod unicast;
 
 pub use self::bootcast::{boot_query, bootcast_info, source_url, stbconfig};
@@ -35,6 +36,7 @@ pub use self::lineup::lineup;
 pub use self::object::group;
 pub use self::receiver::{boot_ops, census_ops, fetch_ops};
 pub use self::release::statement;
+pub use self::slots::slots_ops;
 pub use self::unicast::{download_ops, tftp_packet, tftp_transfer};
 
 const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
