@@ -170,6 +170,11 @@ fn settle(banks: &mut Banks<BankFiles>, observer: &mut dyn Observer) -> Option<S
             times(failed.trials),
             if failed.is_denied() { ": it is not tried again" } else { "" }
         )),
+        Ok(Settled::NothingElse(failed)) => Some(format!(
+            "release {} failed its trial {} and is booted all the same: nothing else boots",
+            failed.number,
+            times(failed.trials),
+        )),
         Ok(Settled::FellBack { number }) => {
             Some(format!("the image that was booted is damaged: back to release {number}"))
         }

@@ -3,7 +3,8 @@
 //! ```text
 //!              arm                    boots used up, rolled back, damaged
 //!  at rest ────────────> on trial ───────────────────────────────────────> at rest, as before
-//!     │                     │                                              (it failed once more)
+//!     │                     │                                              (it failed once more;
+//!     │                     │                                              active where nothing else boots)
 //!     │ fall back           └── commit ──> at rest, the other bank active, counters raised
 //!     └─> at rest, the other bank active
 //! ```
@@ -114,6 +115,9 @@ pub enum TrialError {
     /// What was never booted cannot have passed its self test.
     #[error("the release on trial has not been booted yet")]
     NotBooted,
+    /// What cannot be gone back to.
+    #[error("nothing else is there that boots: the release on trial is not rolled back")]
+    NothingElse,
 }
 
 /// The place of a part in a bank's record.
@@ -260,19 +264,12 @@ impl State {
         Ok(())
     }
 
-    /// A boot: counts one of a trial, and ends the trial that has none left. What failed, if it did.
-    pub(super) fn boot(&mut self) -> Option<Failed> {
-        match &mut self.trial {
-            None => None,
-            Some(trial) => match trial.boots_left.checked_sub(1) {
-                Some(left) => {
-                    trial.boots_left = left;
-                    None
-                }
-                None if on(Check::TrialBoots) => self.roll_back().ok(),
-                None => None,
-            },
-        }
+    /// Counts a boot of a trial. Whether it is legal: not where none is left, or nothing is on trial.
+    pub(super) fn count_boot(&mut self) -> bool {
+        let Some(trial) = &mut self.trial else { return false };
+        let left = trial.boots_left.checked_sub(1);
+        trial.boots_left = left.unwrap_or(0);
+        left.is_some() || !on(Check::TrialBoots)
     }
 
     /// What is on trial has passed its self test: it is the active bank, and counters rise.
@@ -304,9 +301,18 @@ impl State {
     /// # Errors
     /// When nothing is on trial.
     pub(super) fn roll_back(&mut self) -> Result<Failed, TrialError> {
+        let failed = self.end_trial()?;
+        *self.bank_mut(self.inactive()) = None;
+        Ok(failed)
+    }
+
+    /// What is on trial has failed. Its bank holds it still.
+    ///
+    /// # Errors
+    /// When nothing is on trial.
+    pub(super) fn end_trial(&mut self) -> Result<Failed, TrialError> {
         let (&Installed { release, number, .. }, _) = self.on_trial().ok_or(TrialError::None)?;
         self.trial = None;
-        *self.bank_mut(self.inactive()) = None;
         let before = self.failed(&release).map_or(0, |failed| failed.trials);
         self.failed.retain(|failed| failed.release != release);
         let failed = Failed { release, number, trials: before.saturating_add(1) };

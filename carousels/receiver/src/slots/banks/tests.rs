@@ -1,12 +1,14 @@
 #![allow(clippy::single_range_in_vec_init, reason = "ranges of symbols, one of them")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use sha2::{Digest, Sha256};
 
 use stbcast_bootcast::Part;
 
 use super::*;
 use crate::slots::medium::{Medium, Place};
-use crate::slots::{ArmError, Bank, MemoryMedium, OutsidePlace, Settled, TrialError};
+use crate::slots::{ArmError, Bank, Failed, MemoryMedium, OutsidePlace, Settled, TrialError};
 use crate::{Area, Content, Installation, Role, Storage};
 
 const SYMBOL: u16 = 1_000;
@@ -366,6 +368,8 @@ struct Failing {
     fails_to_sync: bool,
     /// Half of what is written is there, and half is not.
     tears: bool,
+    /// The box hangs where it reads a slot.
+    hangs: bool,
 }
 
 impl Medium for Failing {
@@ -390,6 +394,7 @@ impl Slots for Failing {
         length: u64,
         into: &mut Vec<u8>,
     ) -> Result<(), OutsidePlace> {
+        assert!(!self.hangs, "the box hangs");
         self.medium.read(place, offset, length, into)
     }
     fn set_length(&mut self, place: Place, length: u64) -> Result<(), OutsidePlace> {
@@ -494,4 +499,99 @@ pub(in crate::slots) fn a_release_of_which_any_part_is_damaged_is_not_tried() {
         assert!(matches!(settled, Ok(Settled::RolledBack(_))), "{part:?}: {settled:?}");
         assert_eq!(boots(&banks), Some((Bank::B, 1, false)));
     }
+}
+
+/// Boots eight times without a commit: each must have something to boot. What the boots made of it.
+fn crashes(mut banks: Banks<MemoryMedium>) -> (Vec<Settled>, Banks<MemoryMedium>) {
+    let mut all = vec![];
+    for boot in 1..=8 {
+        banks = restarted(banks);
+        let settled = banks.settle().unwrap();
+        assert!(banks.bootable().is_some(), "boot {boot}: {settled:?}, and a whole image is there");
+        all.push(settled);
+    }
+    (all, banks)
+}
+
+#[test]
+pub(in crate::slots) fn a_box_that_has_nothing_else_boots_what_is_on_trial_rather_than_nothing() {
+    let mut banks = Banks::open(MemoryMedium::default()).unwrap();
+    receive_all(&mut banks, 1).unwrap();
+    banks.arm(&release(1)).unwrap();
+    let (all, mut banks) = crashes(banks);
+    let failed = |number, trials| Failed { release: [number; 32], number: number.into(), trials };
+    assert_eq!(
+        all[2..5],
+        [
+            Settled::OnTrial { number: 1, boots_left: 0 },
+            Settled::NothingElse(failed(1, 1)),
+            Settled::AtRest
+        ]
+    );
+    assert_eq!((boots(&banks), banks.state().committed), (Some((Bank::B, 1, false)), None));
+    assert_eq!(banks.standing(), Standing::default(), "it never proved itself");
+
+    // It gets another chance, from what is there, and is not lost with it either.
+    assert_eq!(receive_all(&mut banks, 1), Ok(0));
+    banks.arm(&release(1)).unwrap();
+    let (all, mut banks) = crashes(banks);
+    assert_eq!(all[3], Settled::RolledBack(failed(1, 2)));
+    assert_eq!(boots(&banks), Some((Bank::B, 1, false)));
+
+    // Something better comes in beside it.
+    assert_eq!(receive_all(&mut banks, 2), Ok(306));
+    banks.arm(&release(2)).unwrap();
+    banks.settle().unwrap();
+    assert_eq!(banks.commit_trial().unwrap().number, 2);
+}
+
+#[test]
+pub(in crate::slots) fn a_trial_is_not_ended_where_what_was_there_before_is_damaged() {
+    let mut banks = installed();
+    receive_all(&mut banks, 2).unwrap();
+    banks.arm(&release(2)).unwrap();
+    banks.medium.bytes_mut(Place::Slot(Bank::B, Part::Kernel))[77] ^= 1;
+    let (all, mut banks) = crashes(banks);
+    assert!(matches!(all[3], Settled::NothingElse(Failed { number: 2, .. })), "{all:?}");
+    assert_eq!(boots(&banks), Some((Bank::A, 2, false)));
+    assert_eq!(banks.state().committed.unwrap().number, 1, "no counter rose");
+    // What was committed comes again.
+    assert_eq!(receive(&mut banks, Part::Kernel, &image(1)), Ok(1));
+    assert_eq!(receive_all(&mut banks, 1), Ok(0));
+    assert_eq!(banks.arm(&release(1)), Ok(true));
+}
+
+#[test]
+pub(in crate::slots) fn what_is_on_trial_is_not_rolled_back_where_nothing_else_boots() {
+    let mut banks = Banks::open(MemoryMedium::default()).unwrap();
+    receive_all(&mut banks, 1).unwrap();
+    banks.arm(&release(1)).unwrap();
+    banks.settle().unwrap();
+    assert_eq!(banks.roll_back(), Err(BanksError::Trial(TrialError::NothingElse)));
+    assert_eq!(restarted(banks).settle(), Ok(Settled::OnTrial { number: 1, boots_left: 1 }));
+}
+
+#[test]
+pub(in crate::slots) fn a_trial_that_cannot_be_counted_is_booted_where_nothing_else_is_there() {
+    let mut banks = failing();
+    receive_all(&mut banks, 2).unwrap();
+    banks.arm(&release(2)).unwrap();
+    banks.medium.medium.bytes_mut(Place::Slot(Bank::B, Part::Kernel))[77] ^= 1;
+    banks.medium.refuses = true;
+    let mut banks = restarted(banks);
+    assert_eq!(banks.settle(), Err(OutsidePlace.into()));
+    let booted = banks.bootable().unwrap();
+    assert_eq!((booted.installed.number, booted.on_trial), (2, true));
+}
+
+#[test]
+pub(in crate::slots) fn a_boot_is_counted_even_where_the_box_hangs_on_the_image() {
+    let mut banks = failing();
+    receive_all(&mut banks, 2).unwrap();
+    banks.arm(&release(2)).unwrap();
+    banks.medium.hangs = true;
+    let mut banks = restarted(banks);
+    let hung = catch_unwind(AssertUnwindSafe(|| banks.settle()));
+    assert!(hung.is_err());
+    assert_eq!(restarted(banks).state().on_trial().unwrap().1.boots_left, 2);
 }

@@ -37,13 +37,13 @@ fn does(state: &mut State, what: What) -> String {
         Err(error) => error.to_string(),
     };
     match what {
-        What::Boot => state.boot().map_or(String::new(), |f| format!("{} failed", f.number)),
+        What::Boot if state.count_boot() || state.trial.is_none() => String::new(),
         What::Arm(number) => arm(state, &release(number)),
         What::Permit { number, from } => {
             arm(state, &Installation { permitted_from: Some(from), ..release(number) })
         }
         What::Commit => state.commit().err().map_or(String::new(), |error| error.to_string()),
-        What::RollBack => match state.roll_back() {
+        What::Boot | What::RollBack => match state.roll_back() {
             Ok(failed) => format!("{} failed", failed.number),
             Err(error) => error.to_string(),
         },
