@@ -164,10 +164,10 @@ pub const STATEMENT_BYTES_MAX: usize = 1_400;
 /// Bytes of LCT header, EXT_FTI and payload id in front of a statement.
 pub const STATEMENT_HEAD_BYTES: usize = stbcast_flute::SOURCE_HEAD_BYTES;
 
-/// Releases, and permits, that are kept at a time; of releases the highest.
+/// Releases, and permits, that are kept at a time.
 pub const STATEMENTS_MAX: usize = 8;
 
-/// Statements that are known to need no further look.
+/// Statements that are known to need no further look: the last ones.
 pub const SETTLED_MAX: usize = 32;
 
 /// Signatures verified in a second (security notes §5.6).

@@ -54,7 +54,7 @@ pub use root::{KeyRole, Role, Root};
 #[cfg(feature = "sign")]
 pub use sign::{SigningKey, cosign, unverified};
 pub use source::{Carousel, Source};
-pub use trust::{Signed, Statement, Trust};
+pub use trust::{Sealed, Signed, Statement, Trust};
 
 /// Most bytes of a statement: what every access network carries as one datagram.
 pub const STATEMENT_BYTES_MAX: usize = 1_400;

@@ -38,6 +38,27 @@ impl Statement {
     }
 }
 
+/// A statement whose form is legal and of which nothing is verified.
+pub struct Sealed<'a> {
+    bytes: &'a [u8],
+    envelope: Envelope,
+}
+
+impl<'a> Sealed<'a> {
+    /// Reads a message and its headers; its payload stays closed.
+    ///
+    /// # Errors
+    /// When it is too long, or no message of the one legal form.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
+        Ok(Self { bytes, envelope: Envelope::open(bytes)? })
+    }
+
+    /// What it says that it is.
+    pub const fn kind(&self) -> Kind {
+        self.envelope.kind
+    }
+}
+
 /// The root that a box goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trust {
@@ -95,21 +116,48 @@ impl Trust {
     /// When it is not signed as it has to be, or is not legal. A root that is not the next one is
     /// [`Refusal::RootNumber`] or [`Refusal::UnknownKey`].
     pub fn open(&self, bytes: &[u8]) -> Result<Statement, Refusal> {
-        let envelope = Envelope::open(bytes)?;
+        self.unseal(&Sealed::read(bytes)?)
+    }
+
+    /// Reads a statement as [`Trust::open`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn unseal(&self, sealed: &Sealed<'_>) -> Result<Statement, Refusal> {
+        let Sealed { bytes, envelope } = sealed;
         let id = digest(bytes);
         Ok(match envelope.kind {
-            Kind::Root => Statement::Root(Box::new(Signed { id, value: self.next(&envelope)? })),
+            Kind::Root => Statement::Root(Box::new(Signed { id, value: self.next(envelope)? })),
             Kind::Release => {
-                self.accept(&envelope, &[Role::Release])?;
-                let value = Release::decode(payload(&envelope)?)?;
+                self.accept(envelope, &[Role::Release])?;
+                let value = Release::decode(payload(envelope)?)?;
                 Statement::Release(Box::new(Signed { id, value }))
             }
             Kind::Permit => {
-                self.accept(&envelope, &[Role::Release, Role::Channel])?;
-                let value = Permit::decode(payload(&envelope)?)?;
+                self.accept(envelope, &[Role::Release, Role::Channel])?;
+                let value = Permit::decode(payload(envelope)?)?;
                 Statement::Permit(Box::new(Signed { id, value }))
             }
         })
+    }
+
+    /// The most signatures that [`Trust::unseal`] or [`Trust::advance`] verifies of a statement: 0
+    /// to 16, and 0 where nobody signed whose key counts. Of a root those by keys of the root that is
+    /// held are, and when they are enough, all of them by its own.
+    pub fn verifications(&self, sealed: &Sealed<'_>) -> usize {
+        let signers = &sealed.envelope.signers;
+        let by = |role: Role| {
+            let keys = self.root.role(role);
+            signers.iter().filter(|signer| keys.key(signer.kid).is_some()).count()
+        };
+        match sealed.kind() {
+            Kind::Release => by(Role::Release),
+            Kind::Permit => by(Role::Release) + by(Role::Channel),
+            Kind::Root => match by(Role::Root) {
+                too_few if too_few < usize::from(self.root.root.threshold) => too_few,
+                enough => enough + signers.len(),
+            },
+        }
     }
 
     /// Verifies signatures by the roles that all have to sign, and nobody else.

@@ -21,8 +21,15 @@ use stbcast_release::{Check, on};
 
 use crate::limits::{CHECKS_BURST, CHECKS_PER_S, SETTLED_MAX};
 
-/// Parts of one check: what is refused without a signature being verified costs one of them.
+/// Parts of one check, which verifies one signature: a look at the form costs one of them.
 const PARTS: u64 = 8;
+
+/// A statement is being looked at, and that is paid for.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// What must be left for statements that were heard before this one.
+    left: u64,
+}
 
 /// Lets statements through to be looked at.
 #[derive(Clone, Debug)]
@@ -48,27 +55,45 @@ impl Gate {
         }
     }
 
-    /// Whether a statement is to be looked at. It is then paid for.
-    pub(super) fn admits(&mut self, now: Micros, bytes: &[u8]) -> bool {
+    /// Whether a statement is to be looked at.
+    pub(super) fn admits(&mut self, now: Micros, bytes: &[u8]) -> Option<Look> {
         let print = crc32(bytes);
         if self.is_settled(print, bytes) {
-            return false;
+            return None;
         }
         let was_seen = self.seen.note(now, print);
         let earned = now.since(self.spent_at).0.saturating_mul(CHECKS_PER_S * PARTS);
         self.allowance = self.allowance.saturating_add(earned).min(MOST);
         self.spent_at = now;
-        let needed = if was_seen { CHECK } else { MOST / 2 + CHECK };
-        if self.allowance < needed && on(Check::CheckRate) {
-            return false;
-        }
-        self.allowance = self.allowance.saturating_sub(CHECK);
-        true
+        let look = Look { left: if was_seen { 0 } else { MOST / 2 } };
+        // What has one signature is paid for wholly when it is looked at at all.
+        self.allows(&look, CHECK).then(|| {
+            self.charge(CHECK / PARTS);
+            look
+        })
     }
 
-    /// The statement that was admitted last was refused for less than its signature.
-    pub(super) fn was_cheap(&mut self) {
-        self.allowance = (self.allowance + CHECK - CHECK / PARTS).min(MOST);
+    /// Whether so many signatures may be verified. They are then paid for.
+    pub(super) fn pays(&mut self, look: &Look, signatures: usize) -> bool {
+        let cost = CHECK.saturating_mul(signatures as u64).saturating_sub(CHECK / PARTS);
+        let is_allowed = self.allows(look, cost);
+        if is_allowed {
+            self.charge(cost);
+        }
+        is_allowed
+    }
+
+    /// So many signatures are verified, whatever is left: of what is believed already.
+    pub(super) fn owes(&mut self, signatures: usize) {
+        self.charge(CHECK.saturating_mul(signatures as u64));
+    }
+
+    fn allows(&self, look: &Look, cost: u64) -> bool {
+        self.allowance >= look.left.saturating_add(cost) || !on(Check::CheckRate)
+    }
+
+    const fn charge(&mut self, cost: u64) {
+        self.allowance = self.allowance.saturating_sub(cost);
     }
 
     /// A statement needs no further look.
@@ -159,13 +184,18 @@ mod tests {
         bytes
     }
 
+    /// Whether a statement with so many signatures gets as far as having them verified.
+    fn verified(gate: &mut Gate, now: Micros, bytes: &[u8], signatures: usize) -> bool {
+        gate.admits(now, bytes).is_some_and(|look| gate.pays(&look, signatures))
+    }
+
     #[test]
     fn a_flood_of_ever_new_statements_is_looked_at_at_the_rate_allowed() {
         let mut gate = Gate::new();
         let mut looked_at = 0;
         for number in 0..50_000 {
             let now = Micros(number * 100);
-            looked_at += u64::from(gate.admits(now, &statement(number)));
+            looked_at += u64::from(verified(&mut gate, now, &statement(number), 1));
         }
         assert!(looked_at <= CHECKS_BURST + 5 * CHECKS_PER_S, "{looked_at}");
         assert!(looked_at >= 5 * CHECKS_PER_S, "{looked_at}");
@@ -177,8 +207,8 @@ mod tests {
         let mut heard = None;
         for number in 0..50_000 {
             let now = Micros(number * 100);
-            gate.admits(now, &statement(number));
-            if number % 10_000 == 5_000 && gate.admits(now, b"a true one") {
+            verified(&mut gate, now, &statement(number), 1);
+            if number % 10_000 == 5_000 && verified(&mut gate, now, b"a true one", 1) {
                 heard.get_or_insert(number / 10_000);
             }
         }
@@ -188,14 +218,14 @@ mod tests {
     #[test]
     fn what_is_settled_costs_nothing_until_it_may_be_judged_otherwise() {
         let mut gate = Gate::new();
-        assert!(gate.admits(Micros::ZERO, b"a"));
+        assert!(gate.admits(Micros::ZERO, b"a").is_some());
         gate.settle(b"a");
         for _ in 0..1_000 {
-            assert!(!gate.admits(Micros::ZERO, b"a"));
+            assert!(gate.admits(Micros::ZERO, b"a").is_none());
         }
-        assert!(gate.admits(Micros::ZERO, b"b"));
+        assert!(gate.admits(Micros::ZERO, b"b").is_some());
         gate.forget();
-        assert!(gate.admits(Micros::ZERO, b"a"));
+        assert!(gate.admits(Micros::ZERO, b"a").is_some());
     }
 
     #[test]
@@ -203,11 +233,27 @@ mod tests {
         let mut gate = Gate::new();
         let mut looked_at = 0;
         for number in 0..1_000 {
-            if gate.admits(Micros::ZERO, &statement(number)) {
-                gate.was_cheap();
-                looked_at += 1;
-            }
+            looked_at += u64::from(gate.admits(Micros::ZERO, &statement(number)).is_some());
         }
         assert_eq!(looked_at, CHECKS_BURST / 2 * PARTS - PARTS + 1);
+    }
+
+    #[test]
+    fn each_signature_is_paid_for_before_it_is_verified() {
+        for signatures in 1..=16 {
+            let (mut gate, mut all) = (Gate::new(), 0);
+            for number in 0..50_000 {
+                let now = Micros(number * 100);
+                // Heard twice, so that nothing is kept back.
+                for _ in 0..2 {
+                    if verified(&mut gate, now, &statement(number), signatures) {
+                        all += signatures as u64;
+                    }
+                }
+            }
+            let most = CHECKS_BURST + 5 * CHECKS_PER_S;
+            assert!(all <= most, "{all} of {signatures} each");
+            assert!(signatures > 1 || all + 1 == most, "{all}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use stbcast_object::Micros;
-use stbcast_release::{Kind, Permit, Refusal, Release, Signed, Statement, Trust, Verdict};
+use stbcast_release::{Kind, Permit, Refusal, Release, Sealed, Signed, Statement, Trust, Verdict};
 
 use super::gate::Gate;
 use super::options::TrustedOptions;
@@ -75,19 +75,22 @@ impl Hearing {
             // A release may have become valid meanwhile.
             return News { is_relevant: is_later, ..News::NONE };
         }
-        if !self.gate.admits(now, bytes) {
+        let Some(look) = self.gate.admits(now, bytes) else { return News::NONE };
+        let sealed = match Sealed::read(bytes) {
+            Ok(sealed) => sealed,
+            Err(refusal) => return self.refuse(bytes, refusal),
+        };
+        if !self.gate.pays(&look, self.trust.verifications(&sealed)) {
             return News::NONE;
         }
-        match self.trust.open(bytes) {
-            Ok(Statement::Root(_)) => self.advance(bytes, options),
+        if sealed.kind() == Kind::Root {
+            return self.advance(bytes, options);
+        }
+        match self.trust.unseal(&sealed) {
             Ok(Statement::Release(release)) => self.take_release(now, bytes, *release, options),
             Ok(Statement::Permit(permit)) => self.take_permit(now, bytes, *permit, options),
-            Err(refusal) => {
-                if !matches!(refusal, Refusal::Signature { .. } | Refusal::Threshold { .. }) {
-                    self.gate.was_cheap();
-                }
-                self.refuse(bytes, refusal)
-            }
+            Ok(Statement::Root(_)) => News::NONE,
+            Err(refusal) => self.refuse(bytes, refusal),
         }
     }
 
@@ -115,9 +118,15 @@ impl Hearing {
             return self.refuse(bytes, refusal);
         }
         self.gate.forget();
-        let trust = &self.trust;
-        self.releases.retain(|one| trust.open(&one.bytes).is_ok());
-        self.permits.retain(|one| trust.open(&one.bytes).is_ok());
+        let (trust, mut verified) = (&self.trust, 0);
+        let mut holds = |bytes: &[u8]| {
+            let Ok(sealed) = Sealed::read(bytes) else { return false };
+            verified += trust.verifications(&sealed);
+            trust.unseal(&sealed).is_ok()
+        };
+        self.releases.retain(|one| holds(&one.bytes));
+        self.permits.retain(|one| holds(&one.bytes));
+        self.gate.owes(verified);
         let number = self.trust.root().number;
         News {
             event: Some(Event::Statement { kind: Kind::Root, number }),

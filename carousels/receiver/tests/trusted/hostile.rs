@@ -4,7 +4,9 @@ use stbcast_flute::fdt::File;
 use stbcast_flute::{AnnounceSession, FdtSettings, Statement, Step};
 use stbcast_object::Micros;
 use stbcast_receiver::{FetchError, Input, TrustedBoot, TrustedOptions, TrustedOutcome, limits};
-use stbcast_release::{Check, Permit, Release, Root, Standing, digest, without};
+use stbcast_release::{
+    Check, Permit, Release, Root, SigningKey, Standing, cosign, digest, without,
+};
 
 use super::headend::{Headend, Revision, START, Sent, announce, channel, companion};
 use super::sample::{
@@ -130,17 +132,22 @@ impl Flood {
         let mut bytes = self.true_one.clone();
         let signature = bytes.len() - 40;
         bytes[signature..signature + 4].copy_from_slice(&self.sent.to_be_bytes());
-        let file = File::new("release:42", 42).unwrap();
-        let statement = Statement::new(file, bytes.into()).unwrap();
-        let mut session = AnnounceSession::new(FdtSettings::new(1), Vec::new(), START).unwrap();
-        session.set(Vec::new(), vec![statement.clone()], START).unwrap();
-        let mut last = Vec::new();
-        while let Step::Fdt(bytes) = session.next(Micros::ZERO, START) {
-            last = bytes;
-        }
-        assert!(last.len() == statement.datagram_bytes());
-        Sent { group: announce(), bytes: last, carries_symbol: false }
+        in_datagram(bytes)
     }
+}
+
+/// A statement as anybody can send it.
+fn in_datagram(bytes: Vec<u8>) -> Sent {
+    let file = File::new("release:42", 42).unwrap();
+    let statement = Statement::new(file, bytes.into()).unwrap();
+    let mut session = AnnounceSession::new(FdtSettings::new(1), Vec::new(), START).unwrap();
+    session.set(Vec::new(), vec![statement.clone()], START).unwrap();
+    let mut last = Vec::new();
+    while let Step::Fdt(bytes) = session.next(Micros::ZERO, START) {
+        last = bytes;
+    }
+    assert!(last.len() == statement.datagram_bytes());
+    Sent { group: announce(), bytes: last, carries_symbol: false }
 }
 
 /// Boots in a flood: how many signatures were verified in it, and how long it took.
@@ -169,6 +176,31 @@ pub fn a_flood_of_forged_statements_is_looked_at_at_a_bounded_rate_and_the_boot_
     let seconds = stb.now.0.div_ceil(1_000_000);
     let most = limits::CHECKS_BURST + limits::CHECKS_PER_S * seconds;
     assert!(looked_at <= most, "taken: {looked_at} in {seconds} s");
+}
+
+/// The root that is on air with one more signature, which anybody can make: the true one is verified
+/// before its number refuses it.
+#[test]
+fn roots_with_a_strangers_signature_beside_the_true_one_are_looked_at_at_the_rate_allowed() {
+    let revision = image(50);
+    let mut headend = Headend::new(&revision, 0.3);
+    headend.state(vec![revision.file()], &[signed(&release(42, &revision))]);
+    let mut stb = Stb::new(options());
+    let mut number = 0_u64;
+    play_with(&mut stb, &mut headend, 8, |stb, headend| {
+        for _ in 0..2 {
+            number += 1;
+            let mut seed = [9; 32];
+            seed[..8].copy_from_slice(&number.to_be_bytes());
+            let bytes = cosign(&root_bytes(), &SigningKey::from_seed(&seed)).unwrap();
+            stb.hear_from("192.0.2.66".parse().unwrap(), headend.now, &in_datagram(bytes));
+        }
+    });
+    stb.assert_armed(42, &revision.bytes);
+    let verified: u64 = stb.report().refused.iter().map(|one| one.count).sum();
+    let seconds = stb.now.0.div_ceil(1_000_000);
+    let most = limits::CHECKS_BURST + limits::CHECKS_PER_S * seconds;
+    assert!(verified <= most, "{verified} signatures in {seconds} s, {most} are legal");
 }
 
 #[test]
