@@ -28,6 +28,8 @@ pub struct Banks<M: Slots + BootControl> {
     pub(super) bootable: Option<Bootable>,
     pub(super) current: Option<Current>,
     pub(super) parking: Vec<u8>,
+    /// What signed statements told and could not be kept: nothing is armed without it.
+    owed: Option<Remembered>,
 }
 
 /// What is known of the two copies of the state record.
@@ -64,8 +66,8 @@ impl<M: Slots + BootControl> Banks<M> {
         };
         let (state, sequence) = newest.unwrap_or_default();
         let copies = Copies { sequence, good, unsure: false };
-        let (bootable, current, parking) = (None, None, Vec::new());
-        Ok(Self { medium, state, copies, lost, bootable, current, parking })
+        let (bootable, current, parking, owed) = (None, None, Vec::new(), None);
+        Ok(Self { medium, state, copies, lost, bootable, current, parking, owed })
     }
 
     /// What the box remembers.
@@ -124,8 +126,24 @@ impl<M: Slots + BootControl> Banks<M> {
         self.copies.sequence == 0 || self.copies.good == [true; 2]
     }
 
-    /// Keeps what signed statements told.
+    /// Keeps what signed statements told. What could not be kept is tried again before a release is
+    /// armed: its keys may be those of a root that is not stored.
     pub(super) fn note(&mut self, remembered: &Remembered) -> Result<(), BanksError<M::Error>> {
+        let owed = self.owed.take().unwrap_or_default();
+        let root = remembered.root.clone().or(owed.root);
+        let time_floor = remembered.time_floor.max(owed.time_floor);
+        let remembered = Remembered { root, time_floor };
+        let noted = self.note_all(&remembered);
+        self.owed = noted.is_err().then_some(remembered);
+        noted
+    }
+
+    /// Keeps what could not be kept before.
+    pub(super) fn note_owed(&mut self) -> Result<(), BanksError<M::Error>> {
+        self.owed.take().map_or(Ok(()), |owed| self.note(&owed))
+    }
+
+    fn note_all(&mut self, remembered: &Remembered) -> Result<(), BanksError<M::Error>> {
         let mut next = self.state.clone();
         next.note_time(remembered.time_floor);
         if let Some(root) = &remembered.root {

@@ -178,6 +178,7 @@ impl<M: Slots + BootControl> Storage for Banks<M> {
 
     fn arm(&mut self, installation: &Installation) -> Result<bool, Self::Error> {
         self.give_up();
+        self.note_owed()?;
         self.state.may_arm(installation).map_err(BanksError::Arm)?;
         self.holds_all(installation)?;
         let mut next = self.state.clone();

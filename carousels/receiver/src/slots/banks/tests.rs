@@ -463,6 +463,22 @@ pub(in crate::slots) fn a_bank_that_may_be_armed_after_all_is_not_written_before
 }
 
 #[test]
+fn nothing_is_armed_before_a_root_that_could_not_be_stored_is() {
+    let mut banks = failing();
+    receive_all(&mut banks, 2).unwrap();
+    banks.medium.refuses = true;
+    let root = Remembered { root: Some(vec![7; 300]), time_floor: 5 };
+    assert_eq!(banks.remember(&root), Err(OutsidePlace.into()));
+    let time = Remembered { root: None, time_floor: 6 };
+    assert_eq!(banks.remember(&time), Err(OutsidePlace.into()));
+    assert_eq!(banks.arm(&release(2)), Err(OutsidePlace.into()));
+    banks.medium.refuses = false;
+    assert_eq!(banks.arm(&release(2)), Ok(true));
+    let banks = restarted(banks);
+    assert_eq!((banks.root(), banks.state().time_floor), (Some(&[7; 300][..]), 6));
+}
+
+#[test]
 pub(in crate::slots) fn an_object_whose_bytes_could_not_be_made_durable_is_not_gone_on_with() {
     let mut banks = failing();
     banks.resume(Role::Part(Part::Kernel), None, &content(&image(2))).unwrap();
