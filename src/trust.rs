@@ -1,7 +1,7 @@
 //! What the statements of a line-up say, judged as boxes judge them, and held against what is on air:
 //! a release that no box could install must not go on air at all.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -107,7 +107,7 @@ pub fn verify(
     let permits = judge.all(&trusted, &trust.permits, Judge::permit);
     let releases = judge.all(&trusted, &trust.releases, Judge::release);
     judge.twice(&releases);
-    judge.ways(&permits);
+    judge.ways(&permits, &releases);
     let root = trusted.root();
     let (operator, root) = (root.operator.clone(), root.number);
     let statements = judge.statements;
@@ -200,10 +200,7 @@ impl Judge<'_> {
             release.expiry,
             "boxes that lack it install it no more; sign a new one",
         );
-        if release.not_before > self.now_unix_s {
-            let from = dates::text(release.not_before);
-            self.warn(path, format!("{what} is valid from {from} on: boxes wait until then"));
-        }
+        self.not_before(path, &what, release.not_before);
         self.statements.push(Named::release(&release, &document.bytes));
         Some((document.clone(), release))
     }
@@ -240,41 +237,6 @@ impl Judge<'_> {
             let why =
                 format!("{what} expires at {}, in {days} days: {then} before", dates::text(expiry));
             self.warn(path, why);
-        }
-    }
-
-    /// Whether a release number means one release to every model.
-    fn twice(&mut self, releases: &[(Document, Release)]) {
-        let mut seen: BTreeMap<(u64, &str), &Path> = BTreeMap::new();
-        let mut found = Vec::new();
-        for (document, release) in releases {
-            for model in &release.models {
-                if let Some(other) = seen.insert((release.number, model), &document.path) {
-                    found.push((document, release.number, model, other));
-                    break;
-                }
-            }
-        }
-        for (document, number, model, other) in found {
-            let why = format!(
-                "release {number} for `{model}` is in {}, too: boxes take whichever they hear first",
-                other.display()
-            );
-            self.error(&document.path, why);
-        }
-    }
-
-    /// Whether each permit leads to a release on air.
-    fn ways(&mut self, permits: &[(Document, Permit)]) {
-        let releases = self.statements.iter().filter(|it| it.kind == Kind::Release);
-        let on_air: Vec<_> = releases.map(|it| it.digest.bytes()).collect();
-        for (document, permit) in permits {
-            if !on_air.contains(&permit.release) {
-                let to = permit.to;
-                let why =
-                    format!("it leads to a release {to} that is not on air: no box can follow it");
-                self.warn(&document.path, why);
-            }
         }
     }
 }
@@ -333,6 +295,8 @@ fn find(line_up: &LineUp, signed: &Object) -> Option<ObjectId> {
     by(&|channel, object| source_url(channel, object) == signed.url)
         .or_else(|| by(&|_, object| object.name.to_string() == signed.name))
 }
+
+mod together;
 
 #[cfg(test)]
 mod tests;

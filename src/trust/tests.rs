@@ -309,7 +309,11 @@ fn what_no_box_would_install_is_an_error() {
     );
     assert_one(
         &with(&|it| it.not_before = now() + DAY),
-        &["release 42 is valid from", "boxes wait until then"],
+        &["release 42 is valid from", "the time that they hear is not signed"],
+    );
+    assert_one(
+        &with(&|it| it.not_before = now() + 31 * DAY),
+        &["release 42 is valid from", "whatever expires before that date"],
     );
     assert!(site.plan(BOTH).is_fit(), "that may be wanted");
     let mut old = root(1);
@@ -324,17 +328,21 @@ fn what_no_box_would_install_is_an_error() {
 }
 
 #[test]
-fn a_number_is_one_release_for_each_model() {
+fn a_number_is_one_release_for_each_box() {
     let site = Site::new();
     let mut release = site.release(42);
     site.signed(&release);
     let both = "roots = [\"1.root.cose\"]\nreleases = [\"42.release.cose\", \"other.cose\"]";
+    release.hardware = 9..=19;
+    site.file("other.cose", &release.sign(&key(100)).unwrap());
+    let parts = ["other.cose: release 42 for `vip1113` is in", "42.release.cose, too", "SHA-256"];
+    assert_one(&site.told(both), &parts);
     release.hardware = 10..=19;
     site.file("other.cose", &release.sign(&key(100)).unwrap());
-    assert_one(
-        &site.told(both),
-        &["other.cose: release 42 for `vip1113` is in", "42.release.cose, too"],
-    );
+    assert!(site.told(both).is_empty(), "no box has both revisions");
+    let statements = site.plan(both).trust.unwrap().statements;
+    assert_eq!(statements.iter().filter(|it| it.name == "release:42").count(), 2);
+    release.hardware = 0..=9;
     release.models = vec!["vip4302".to_owned()];
     site.file("other.cose", &release.sign(&key(100)).unwrap());
     assert!(site.told(both).is_empty());
@@ -389,4 +397,34 @@ fn what_is_loaded_is_compared_with_the_copies_that_are_sent() {
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!(findings[0].severity, Severity::Error);
     assert!(findings[0].message.contains("SHA-256 is signed as"), "{findings:?}");
+}
+
+#[test]
+fn a_permit_from_a_release_that_stays_on_air_is_warned_about() {
+    let site = Site::new();
+    let older = site.signed(&site.release(42));
+    let mut newer = site.release(43);
+    site.signed(&newer);
+    let permit = Permit {
+        operator: "example-tv".to_owned(),
+        models: vec!["vip1113".to_owned()],
+        serials: Vec::new(),
+        from: 43,
+        to: 42,
+        release: Digest::of(&older).bytes(),
+        expiry: now() + 90 * DAY,
+    };
+    let all = "roots = [\"1.root.cose\"]\nreleases = [\"42.release.cose\", \"43.release.cose\"]\n\
+               permits = [\"back.cose\"]";
+    let set = |permit: Permit| {
+        site.file("back.cose", &permit.sign(&[&key(100), &key(101)]).unwrap());
+    };
+    set(permit.clone());
+    assert_one(&site.told(all), &["back.cose: nobody goes back", "release 43 ("]);
+    set(Permit { from: 44, ..permit.clone() });
+    assert!(site.told(all).is_empty(), "who committed 44 does not follow 43");
+    set(permit);
+    newer.hardware = 10..=19;
+    site.signed(&newer);
+    assert!(site.told(all).is_empty(), "who may go back cannot follow 43");
 }
