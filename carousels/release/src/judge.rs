@@ -29,6 +29,18 @@ pub struct Standing {
     pub time_floor: u64,
     /// Identities of releases that failed their trials.
     pub denied: Vec<[u8; 32]>,
+    /// The number up to which releases count as denied, apart from the one committed: so many failed
+    /// that not each is remembered.
+    pub denied_up_to: Option<u64>,
+}
+
+impl Standing {
+    /// Whether a release failed its trials, or counts as one that did.
+    fn denies(&self, release: &Signed<Release>) -> bool {
+        let number = release.value.number;
+        let is_low = self.denied_up_to.is_some_and(|up_to| number <= up_to);
+        self.denied.contains(&release.id) || is_low && self.number != Some(number)
+    }
 }
 
 /// What time it may be, in Unix seconds.
@@ -93,7 +105,7 @@ impl Trust {
         self.check_time(&release.value, standing, clock)?;
         self.check_epoch(&release.value, standing)?;
         let number = release.value.number;
-        if standing.denied.contains(&release.id) && on(Check::Denied) {
+        if standing.denies(release) && on(Check::Denied) {
             return Err(Refusal::Denied { number });
         }
         let Some(committed) = standing.number else {

@@ -8,7 +8,7 @@ use stbcast_release::{Check, Standing, on};
 use super::medium::{BootControl, Copy, Slots};
 use super::read::tried;
 use super::resume::Current;
-use super::{Bank, BanksError, Bootable, State, record};
+use super::{Bank, BanksError, Bootable, Installed, State, record};
 use crate::Remembered;
 
 /// Two banks of slots and the state of the box. It is the [`Storage`](crate::Storage) of a trusted
@@ -94,13 +94,7 @@ impl<M: Slots + BootControl> Banks<M> {
     /// read, but for an image that [`Banks::settle`] has read: it is installed where all of them are
     /// whole.
     pub fn standing(&mut self) -> Standing {
-        let active = self.state.active;
-        let is_read = self.bootable.is_some_and(|boot| boot.bank == active);
-        let installed = self.state.bank(active).copied().filter(|_| self.state.has_committed());
-        let installed = installed.filter(|installed| {
-            let is_left = |part: &Part| *part != Part::Kernel || !is_read;
-            self.is_whole(active, installed, is_left)
-        });
+        let installed = self.installed();
         let denied = self.state.failed.iter().filter(|failed| failed.is_denied());
         Standing {
             installed: installed.map(|installed| installed.release),
@@ -108,7 +102,19 @@ impl<M: Slots + BootControl> Banks<M> {
             epoch: self.state.epoch,
             time_floor: self.state.time_floor,
             denied: denied.map(|failed| failed.release).collect(),
+            denied_up_to: self.state.denied_up_to(),
         }
+    }
+
+    /// What was committed last, where all of it is in the active bank and whole.
+    pub(super) fn installed(&mut self) -> Option<Installed> {
+        let active = self.state.active;
+        let is_read = self.bootable.is_some_and(|boot| boot.bank == active);
+        let installed = self.state.bank(active).copied().filter(|_| self.state.has_committed());
+        installed.filter(|installed| {
+            let is_left = |part: &Part| *part != Part::Kernel || !is_read;
+            self.is_whole(active, installed, is_left)
+        })
     }
 
     /// The medium.

@@ -21,6 +21,14 @@ pub enum ArmError {
         /// Trials that failed.
         trials: u8,
     },
+    /// So many failed that not each is remembered.
+    #[error("release {number} is denied as all are up to release {up_to}, so many failed")]
+    DeniedUpTo {
+        /// Its number.
+        number: u64,
+        /// The number up to which releases are denied.
+        up_to: u64,
+    },
     /// Its security epoch is too low.
     #[error("security epoch {epoch} is too low: the box accepts {least} and above")]
     Epoch {

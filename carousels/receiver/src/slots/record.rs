@@ -37,6 +37,9 @@ const CRC_AT: usize = BYTES - 4;
 /// Flag: a release was committed.
 const COMMITTED: u8 = 1;
 
+/// Flag: releases up to the lowest of those that failed are denied.
+const FAILED_MORE: u8 = 2;
+
 /// Writes a state with its sequence number.
 pub fn encode(state: &State, sequence: u64) -> Vec<u8> {
     let mut out = Vec::with_capacity(BYTES);
@@ -48,7 +51,8 @@ pub fn encode(state: &State, sequence: u64) -> Vec<u8> {
     let committed = state.committed.unwrap_or(Committed { release: [0; 32], number: 0 });
     out.extend(committed.number.to_le_bytes());
     out.extend(state.epoch.to_le_bytes());
-    let flags = if state.committed.is_some() { COMMITTED } else { 0 };
+    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    let flags = flag(state.committed.is_some(), COMMITTED) | flag(state.failed_more, FAILED_MORE);
     out.extend([flags, state.active as u8, u8::from(state.trial.is_some())]);
     out.push(state.trial.map_or(0, |trial| trial.boots_left));
     // A longer one is never taken into a state.
@@ -126,7 +130,9 @@ pub fn decode(bytes: &[u8]) -> Option<(State, u64)> {
         _ => return None,
     };
     let committed = (flags & COMMITTED != 0).then_some(Committed { release, number });
-    let state = State { active, banks, trial, failed, committed, epoch, time_floor, root };
+    let failed_more = flags & FAILED_MORE != 0;
+    let state =
+        State { active, banks, trial, failed, failed_more, committed, epoch, time_floor, root };
     // A trial of nothing.
     let is_legal = state.trial.is_none() || state.bank(state.inactive()).is_some();
     is_legal.then_some((state, sequence))

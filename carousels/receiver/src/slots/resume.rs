@@ -89,7 +89,12 @@ impl<M: Slots + BootControl> Banks<M> {
             return Ok(merged(alloc::vec![all]));
         }
         let has_active = self.state.bank(bank.other()).and_then(|other| other.part(part));
-        if has_active == Some(stored) && self.copied(&mut current, content)? {
+        // What is damaged there must not cost what was received here.
+        let from = Place::Slot(bank.other(), part);
+        if has_active == Some(stored)
+            && self.holds(from, &stored).unwrap_or(false)
+            && self.copied(&mut current, content)?
+        {
             self.current = Some(current);
             return Ok(merged(alloc::vec![all]));
         }

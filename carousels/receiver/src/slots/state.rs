@@ -44,6 +44,8 @@ pub struct State {
     pub trial: Option<Trial>,
     /// Releases whose trial failed.
     pub failed: ArrayVec<Failed, FAILED_MAX>,
+    /// A failed release had no room in `failed`: see [`State::denied_up_to`].
+    pub failed_more: bool,
     /// The release that was committed last.
     pub committed: Option<Committed>,
     /// Least security epoch that may be installed: the highest that was ever committed.
@@ -137,6 +139,7 @@ impl Default for State {
             banks: [None; 2],
             trial: None,
             failed: ArrayVec::new(),
+            failed_more: false,
             committed: None,
             epoch: 0,
             time_floor: 0,
@@ -204,6 +207,13 @@ impl State {
         self.failed.iter().find(|failed| failed.release == *release)
     }
 
+    /// The number up to which releases are denied since more failed than can be remembered one by one,
+    /// so that they are not tried in turn for ever; the number committed is not among them. A commit
+    /// ends it.
+    pub fn denied_up_to(&self) -> Option<u64> {
+        self.failed.iter().map(|failed| failed.number).min().filter(|_| self.failed_more)
+    }
+
     /// The inactive bank is about to be written: it holds nothing from here on. Refused while it is
     /// on trial.
     #[must_use]
@@ -221,11 +231,18 @@ impl State {
         active.is_some() && active == self.committed.map(|committed| committed.release)
     }
 
-    /// Whether a release may be put on trial, whatever the slots hold.
+    /// Whether a release may be put on trial, whatever its slots hold: as [`Trust::judge`] lets it in.
+    /// `has_whole` says that all of what was committed last is there and whole.
+    ///
+    /// [`Trust::judge`]: stbcast_release::Trust::judge
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub(super) fn may_arm(&self, installation: &Installation) -> Result<(), ArmError> {
+    pub(super) fn may_arm(
+        &self,
+        installation: &Installation,
+        has_whole: bool,
+    ) -> Result<(), ArmError> {
         let Installation { number, epoch, permitted_from, .. } = *installation;
         if let Some((trial, _)) = self.on_trial() {
             return Err(ArmError::OnTrial { number: trial.number });
@@ -234,13 +251,18 @@ impl State {
         if let Some(failed) = failed.filter(|_| on(Check::SlotDenied)) {
             return Err(ArmError::Denied { number, trials: failed.trials });
         }
+        let up_to = self.denied_up_to().filter(|up_to| number <= *up_to && on(Check::SlotDenied));
+        let is_committed = self.committed.is_some_and(|committed| committed.number == number);
+        if let Some(up_to) = up_to.filter(|_| !is_committed) {
+            return Err(ArmError::DeniedUpTo { number, up_to });
+        }
         if epoch < self.epoch && on(Check::SlotEpoch) {
             return Err(ArmError::Epoch { epoch, least: self.epoch });
         }
         if let Some(committed) = self.committed.filter(|_| on(Check::SlotNumber)) {
             let is_permitted = permitted_from == Some(committed.number);
-            // What was committed last is got anew where it is not there any more.
-            let again = committed.release == installation.release || !self.has_committed();
+            // What was committed last is got anew where it is not there any more, or not whole.
+            let again = committed.release == installation.release || !has_whole;
             let is_above = number > committed.number || number == committed.number && again;
             if !is_above && !is_permitted {
                 return Err(ArmError::Number { number, committed: committed.number });
@@ -254,8 +276,12 @@ impl State {
     }
 
     /// Puts what the inactive bank holds on trial. No counter rises.
-    pub(super) fn arm(&mut self, installation: &Installation) -> Result<(), ArmError> {
-        self.may_arm(installation)?;
+    pub(super) fn arm(
+        &mut self,
+        installation: &Installation,
+        has_whole: bool,
+    ) -> Result<(), ArmError> {
+        self.may_arm(installation, has_whole)?;
         *self.bank_mut(self.inactive()) = Some(Installed::of(installation));
         self.trial = Some(Trial { boots_left: TRIAL_BOOTS });
         if !on(Check::CommitCounters) {
@@ -286,6 +312,7 @@ impl State {
         self.raise(&installed);
         // What is older is refused by its number from here on.
         self.failed.retain(|failed| failed.number > installed.number);
+        self.failed_more = false;
         Ok(installed)
     }
 
@@ -317,12 +344,15 @@ impl State {
         self.failed.retain(|failed| failed.release != release);
         let failed = Failed { release, number, trials: before.saturating_add(1) };
         if self.failed.is_full() {
-            let oldest = self.failed.iter().enumerate().min_by_key(|(_, failed)| failed.number);
-            if let Some((oldest, _)) = oldest {
-                self.failed.remove(oldest);
+            // The lowest of all makes room, which may be this one.
+            self.failed_more = true;
+            let lowest = self.failed.iter_mut().min_by_key(|failed| failed.number);
+            if let Some(lowest) = lowest.filter(|lowest| lowest.number < number) {
+                *lowest = failed;
             }
+        } else {
+            self.failed.push(failed);
         }
-        self.failed.push(failed);
         Ok(failed)
     }
 

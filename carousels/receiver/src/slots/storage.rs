@@ -179,10 +179,14 @@ impl<M: Slots + BootControl> Storage for Banks<M> {
     fn arm(&mut self, installation: &Installation) -> Result<bool, Self::Error> {
         self.give_up();
         self.note_owed()?;
-        self.state.may_arm(installation).map_err(BanksError::Arm)?;
+        // It is read where that is asked for.
+        let is_number =
+            self.state.committed.is_some_and(|committed| committed.number == installation.number);
+        let has_whole = is_number && self.installed().is_some();
+        self.state.may_arm(installation, has_whole).map_err(BanksError::Arm)?;
         self.holds_all(installation)?;
         let mut next = self.state.clone();
-        next.arm(installation).map_err(BanksError::Arm)?;
+        next.arm(installation, has_whole).map_err(BanksError::Arm)?;
         self.put(next)?;
         Ok(true)
     }

@@ -132,6 +132,7 @@ pub fn options() -> TrustedOptions {
         epoch: 3,
         time_floor: NOW - 30 * DAY,
         denied: Vec::new(),
+        denied_up_to: None,
     };
     let trust = Trust::new(&root_bytes()).unwrap();
     TrustedOptions {

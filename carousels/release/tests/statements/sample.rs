@@ -136,6 +136,7 @@ pub fn standing() -> Standing {
         epoch: 3,
         time_floor: NOW - 30 * DAY,
         denied: Vec::new(),
+        denied_up_to: None,
     }
 }
 

@@ -142,6 +142,7 @@ fn judge(script: &mut Script<'_>) {
         epoch: number() as u32,
         time_floor,
         denied: if flags & 8 != 0 { vec![release.id] } else { Vec::new() },
+        denied_up_to: None,
     };
     let clock =
         Clock { own: (flags & 16 != 0).then_some(own), heard: (flags & 32 != 0).then_some(heard) };
@@ -150,6 +151,7 @@ fn judge(script: &mut Script<'_>) {
         hardware: number() as u32,
         serial: if flags & 128 != 0 { "1931690851" } else { "1" }.into(),
     };
+    let standing = Standing { denied_up_to: number().checked_sub(1), ..standing };
     let verdict =
         TRUST.judge(&release, &identity, &standing, &clock, core::slice::from_ref(&permit));
     let held = standing.installed == Some(release.id);
@@ -158,6 +160,8 @@ fn judge(script: &mut Script<'_>) {
     };
     let (now, release) = (clock.earliest(time_floor), &release.value);
     assert!(!held && standing.denied.is_empty() && now < expiry);
+    let is_low = standing.denied_up_to.is_some_and(|up_to| release.number <= up_to);
+    assert!(!is_low || standing.number == Some(release.number));
     assert!(clock.latest(time_floor) >= not_before && now >= time_floor);
     assert!(release.epoch >= standing.epoch && release.epoch >= TRUST.root().epoch);
     assert!(release.hardware.contains(&identity.hardware));

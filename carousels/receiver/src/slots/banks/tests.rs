@@ -611,3 +611,55 @@ pub(in crate::slots) fn a_boot_is_counted_even_where_the_box_hangs_on_the_image(
     assert!(hung.is_err());
     assert_eq!(restarted(banks).state().on_trial().unwrap().1.boots_left, 2);
 }
+
+#[test]
+pub(in crate::slots) fn what_was_received_is_kept_where_the_active_bank_has_the_part_damaged() {
+    let mut banks = installed();
+    banks.medium.bytes_mut(Place::Slot(Bank::B, Part::Kernel))[77] ^= 1;
+    let (bytes, part) = (image(1), Role::Part(Part::Kernel));
+    assert_eq!(banks.resume(part, None, &content(&bytes)), Ok(vec![]));
+    banks.write(Area::Slot, 0, &bytes[..250_000]).unwrap();
+    banks.keep(&[0..250]).unwrap();
+    let mut banks = restarted(banks);
+    assert_eq!(banks.resume(part, None, &content(&bytes)), Ok(vec![0..250]));
+}
+
+#[test]
+pub(in crate::slots) fn five_releases_that_failed_are_not_tried_in_turn_for_ever() {
+    let mut banks = installed();
+    for number in [6, 5, 4, 3, 2] {
+        for _ in 0..2 {
+            receive_all(&mut banks, number).unwrap();
+            if banks.arm(&release(number)).is_ok() {
+                banks.roll_back().unwrap();
+            }
+        }
+    }
+    let mut banks = restarted(banks);
+    let standing = banks.standing();
+    assert_eq!((standing.denied_up_to, standing.denied.len()), (Some(3), 4));
+    for number in 2..=6 {
+        receive_all(&mut banks, number).unwrap();
+        let armed = banks.arm(&release(number));
+        let is_denied = matches!(
+            armed,
+            Err(BanksError::Arm(ArmError::Denied { .. } | ArmError::DeniedUpTo { .. }))
+        );
+        assert!(is_denied, "{number}: {armed:?}");
+    }
+    receive_all(&mut banks, 7).unwrap();
+    assert_eq!(banks.arm(&release(7)), Ok(true));
+}
+
+#[test]
+pub(in crate::slots) fn what_the_standing_lets_in_may_be_armed() {
+    let mut banks = installed();
+    let again = Installation { number: 1, ..release(2) };
+    receive_all(&mut banks, 2).unwrap();
+    let number = BanksError::Arm(ArmError::Number { number: 1, committed: 1 });
+    assert_eq!(banks.arm(&again), Err(number));
+    banks.medium.bytes_mut(Place::Slot(Bank::B, Part::Splash))[77] ^= 1;
+    // `Trust::judge` installs any release with the number committed where nothing whole is left.
+    assert_eq!((banks.standing().installed, banks.standing().number), (None, Some(1)));
+    assert_eq!(banks.arm(&again), Ok(true));
+}

@@ -40,9 +40,19 @@ fn state() -> impl Strategy<Value = State> {
     (numbers, banks, trial, failed, root).prop_map(|(numbers, banks, trial, failed, root)| {
         let (is_b, epoch, time_floor, committed) = numbers;
         let active = if is_b { Bank::B } else { Bank::A };
-        let failed = failed.into_iter().collect();
-        let mut state =
-            State { active, banks, trial: None, failed, committed, epoch, time_floor, root };
+        let failed: ArrayVec<_, FAILED_MAX> = failed.into_iter().collect();
+        let failed_more = failed.is_full() && is_b;
+        let mut state = State {
+            active,
+            banks,
+            trial: None,
+            failed,
+            failed_more,
+            committed,
+            epoch,
+            time_floor,
+            root,
+        };
         if state.bank(state.inactive()).is_some() {
             state.trial = trial.map(|boots_left| Trial { boots_left });
         }
@@ -100,6 +110,7 @@ fn full() -> State {
         banks: [Some(installed(0x20)), Some(installed(0x30))],
         trial: Some(Trial { boots_left: 2 }),
         failed: [Failed { release: [0x40; 32], number: 0x41, trials: 1 }].into_iter().collect(),
+        failed_more: true,
         committed: Some(Committed { release: [0x30; 32], number: 0x30 }),
         epoch: 0x0102_0304,
         time_floor: 1_700_000_000,
@@ -139,7 +150,7 @@ fn fields_lie_where_the_protocol_says() {
     at(24, &0x30_u64.to_le_bytes());
     at(32, &[4, 3, 2, 1]);
     // Flags, active bank, trial, boots left; bytes of the root, failed releases.
-    at(36, &[1, 1, 1, 2, 4, 0, 1, 0]);
+    at(36, &[3, 1, 1, 2, 4, 0, 1, 0]);
     at(44, &[0; 4]);
     at(48, &[0x30; 32]);
     for (bank, number) in [(80, 0x20), (256, 0x30)] {

@@ -32,9 +32,11 @@ enum What {
 
 /// What happens, and what it says: nothing where nothing is to be said.
 fn does(state: &mut State, what: What) -> String {
-    let arm = |state: &mut State, installation: &Installation| match state.arm(installation) {
-        Ok(()) => String::new(),
-        Err(error) => error.to_string(),
+    let arm = |state: &mut State, installation: &Installation| {
+        let has_whole = state.has_committed();
+        state
+            .arm(installation, has_whole)
+            .map_or_else(|error| error.to_string(), |()| String::new())
     };
     match what {
         What::Boot if state.count_boot() || state.trial.is_none() => String::new(),
@@ -72,6 +74,9 @@ fn shown(state: &State) -> String {
     }
     for failed in &state.failed {
         text += &format!(" x{}:{}", failed.number, failed.trials);
+    }
+    if let Some(number) = state.denied_up_to() {
+        text += &format!(" up to {number}");
     }
     text
 }
@@ -251,9 +256,32 @@ pub(in crate::slots) fn the_same_release_is_tried_twice_and_a_higher_one_is_trie
 }
 
 #[test]
-pub(in crate::slots) fn the_oldest_of_many_failed_releases_is_forgotten() {
-    let failing: Vec<_> = (23..28).rev().flat_map(|number| [Arm(number), RollBack]).collect();
-    assert_eq!(shown(&after(&failing)), "[-] - x27:1 x26:1 x25:1 x23:1");
+pub(in crate::slots) fn where_more_failed_than_are_remembered_all_up_to_them_are_denied() {
+    let failing: Vec<_> = (23..27).rev().flat_map(|number| [Arm(number), RollBack]).collect();
+    let four = [&INSTALLED[..], &failing].concat();
+    table(
+        &four,
+        "- [11] e1 #11 x26:1 x25:1 x24:1 x23:1",
+        &[(Arm(22), "22? 3 [11] e1 #11 x26:1 x25:1 x24:1 x23:1", "")],
+    );
+    let low =
+        |number| format!("release {number} is denied as all are up to release 23, so many failed");
+    // One below all of them, and one above.
+    let below = [&four[..], &[Arm(22), RollBack]].concat();
+    table(
+        &below,
+        "- [11] e1 #11 x26:1 x25:1 x24:1 x23:1 up to 23",
+        &[
+            (Arm(22), "- [11] e1 #11 x26:1 x25:1 x24:1 x23:1 up to 23", &low(22)),
+            (Arm(23), "- [11] e1 #11 x26:1 x25:1 x24:1 x23:1 up to 23", &low(23)),
+            (Arm(24), "24? 3 [11] e1 #11 x26:1 x25:1 x24:1 x23:1 up to 23", ""),
+            (Arm(11), "11? 3 [11] e1 #11 x26:1 x25:1 x24:1 x23:1 up to 23", ""),
+        ],
+    );
+    let above = [&four[..], &[Arm(27), RollBack]].concat();
+    table(&above, "- [11] e1 #11 x26:1 x25:1 x24:1 x27:1 up to 24", &[]);
+    let higher = [&above[..], &[Arm(25), Boot, Commit]].concat();
+    table(&higher, "[25] 11 e2 #25 x26:1 x27:1", &[]);
 }
 
 #[test]
@@ -261,7 +289,7 @@ pub(in crate::slots) fn a_release_without_a_boot_image_is_not_armed() {
     let mut installation = release(11);
     installation.parts.remove(0);
     let mut state = State::default();
-    assert_eq!(state.arm(&installation), Err(ArmError::NoImage));
+    assert_eq!(state.arm(&installation, false), Err(ArmError::NoImage));
     assert_eq!(state, State::default());
 }
 

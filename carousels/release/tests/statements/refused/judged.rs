@@ -141,6 +141,13 @@ cases! {
         let standing = Standing { denied, ..standing() };
         let refusal = Judged { standing, ..Judged::default() }.refusal();
         assert_eq!(refusal, Refusal::Denied { number: 42 });
+        // Where more failed than are remembered, their number counts.
+        let up_to = |up_to| Standing { denied_up_to: Some(up_to), ..self::standing() };
+        let refusal = Judged { standing: up_to(42), ..Judged::default() }.refusal();
+        assert_eq!(refusal, Refusal::Denied { number: 42 });
+        assert!(Judged { standing: up_to(41), ..Judged::default() }.verdict().is_ok());
+        let standing = Standing { installed: None, number: Some(42), ..up_to(45) };
+        assert!(Judged { standing, ..Judged::default() }.verdict().is_ok(), "it was committed");
     }
 
     fn an_older_release_is_refused() {
