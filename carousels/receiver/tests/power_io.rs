@@ -1,4 +1,4 @@
-//! The real program on real files: killed at any moment, on a disk that is full or read-only.
+//! The real program on real files: killed at any moment, on a disk that is full, read-only or broken.
 
 #![allow(
     clippy::expect_used,
@@ -197,11 +197,20 @@ fn a_box_that_is_killed_at_200_moments_boots_and_ends_with_what_was_signed() {
 /// Disks that the test makes itself, in a mount namespace of its own: as root.
 #[cfg(feature = "peers")]
 mod disks {
+    use std::os::fd::AsRawFd;
+
+    use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+
     use super::*;
 
-    /// Mounts a small disk over the store, runs the steps, of which each is a word for the shell, and
+    /// A file system in memory of this size.
+    fn memory(size: &str) -> String {
+        format!("mount -t tmpfs -o size={size} none $store")
+    }
+
+    /// Mounts a small disk at `$store`, runs the steps, of which each is a word for the shell, and
     /// gives what they said, line by line. `boot` and `slots` are the program.
-    fn steps(stb: &Stb<'_>, size: &str, steps: &str) -> Vec<serde_json::Value> {
+    fn steps(stb: &Stb<'_>, mount: &str, steps: &str) -> Vec<serde_json::Value> {
         let store = stb.path("store");
         let kept = stb.path("kept");
         std::fs::rename(&store, &kept).unwrap();
@@ -210,11 +219,11 @@ mod disks {
         let program = env!("CARGO_BIN_EXE_stbcast-receiver");
         let boot = stb.arguments().join(" ");
         let script = format!(
-            "set -e\n\
+            "set -e; store={store}\n\
              boot() {{ {program} {boot} || true; }}\n\
              slots() {{ {program} slots --json --store {store}; }}\n\
              remount() {{ mount -o remount,$1 {store}; }}\n\
-             mount -t tmpfs -o size={size} none {store}\n\
+             {mount}\n\
              cp -a {kept}/. {store}\n\
              {steps}\n"
         );
@@ -249,7 +258,7 @@ mod disks {
         let (old, new) = (Signed::new(41, 300_000), Signed::new(42, 4 << 20));
         let _air = new.play();
         let stb = Stb::new([&old, &new]);
-        let said = steps(&stb, "3m", "boot; slots; remount size=32m; boot; slots");
+        let said = steps(&stb, &memory("3m"), "boot; slots; remount size=32m; boot; slots");
         assert_told(&said, "No space left on device");
     }
 
@@ -258,7 +267,39 @@ mod disks {
         let (old, new) = (Signed::new(41, 300_000), Signed::new(42, 4 << 20));
         let _air = new.play();
         let stb = Stb::new([&old, &new]);
-        let said = steps(&stb, "32m", "remount ro; boot; slots; remount rw; boot; slots");
+        let said = steps(&stb, &memory("32m"), "remount ro; boot; slots; remount rw; boot; slots");
         assert_told(&said, "Read-only file system");
+    }
+
+    /// A disk in a file that takes no more writes from some moment on, as a broken one does.
+    #[test]
+    fn a_disk_that_breaks_is_told_of_and_the_old_release_boots() {
+        let (old, new) = (Signed::new(41, 300_000), Signed::new(42, 4 << 20));
+        let _air = new.play();
+        let stb = Stb::new([&old, &new]);
+        let file = memfd_create("disk", MemfdFlags::ALLOW_SEALING).unwrap();
+        ftruncate(&file, 32 << 20).unwrap();
+        let disk = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        let mount = format!(
+            "mkfs.ext4 -q -O ^has_journal -m 0 {disk}; mount -o loop,errors=continue {disk} $store"
+        );
+        // F_ADD_SEALS, F_SEAL_WRITE.
+        let seal = format!(
+            "sync -f $store; python3 -c \
+             'import fcntl; fcntl.fcntl(open(\"{disk}\", \"r+b\"), 1033, 8)'"
+        );
+        let again = format!("umount $store; mount -o loop,ro {disk} $store");
+        let said = steps(&stb, &mount, &format!("{seal}; boot; slots; {again}; slots"));
+        let [failed, slots, again] = &said[..] else { panic!("{said:?}") };
+        assert_eq!(
+            (&failed["outcome"], &failed["booted"]["release"]),
+            (&"failed".into(), &41.into())
+        );
+        let why = failed["why"].as_str().unwrap();
+        assert!(why.contains("release 42") && why.contains("Input/output error"), "{why}");
+        assert_eq!(
+            (&slots["boots"]["number"], &again["boots"]["number"]),
+            (&41.into(), &41.into())
+        );
     }
 }
