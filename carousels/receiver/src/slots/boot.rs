@@ -155,6 +155,19 @@ impl<M: Slots + BootControl> Banks<M> {
         Ok(installed)
     }
 
+    /// The same for whoever knows which release it runs: an older program that is still up must not
+    /// commit what was armed beside it.
+    ///
+    /// # Errors
+    /// As above, and when the release on trial has another number.
+    pub fn commit_trial_of(&mut self, release: u64) -> Result<Installed, BanksError<M::Error>> {
+        let on_trial = self.state.on_trial().map(|(trial, _)| trial.number);
+        if let Some(on_trial) = on_trial.filter(|on_trial| *on_trial != release) {
+            return Err(BanksError::Trial(TrialError::Another { on_trial, release }));
+        }
+        self.commit_trial()
+    }
+
     /// The release on trial failed: the box goes back to what it was.
     ///
     /// # Errors

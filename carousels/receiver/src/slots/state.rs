@@ -117,6 +117,14 @@ pub enum TrialError {
     /// What was never booted cannot have passed its self test.
     #[error("the release on trial has not been booted yet")]
     NotBooted,
+    /// Whoever passed a self test is not what is on trial.
+    #[error("release {on_trial} is on trial, not release {release}")]
+    Another {
+        /// Number of the release on trial.
+        on_trial: u64,
+        /// Number of the release that was to be committed.
+        release: u64,
+    },
     /// What cannot be gone back to.
     #[error("nothing else is there that boots: the release on trial is not rolled back")]
     NothingElse,

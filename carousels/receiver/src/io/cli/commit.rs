@@ -14,6 +14,9 @@ pub(super) struct Arguments {
     /// The directory that holds the banks.
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
+    /// The release that passed its self test; refused where another one is on trial.
+    #[arg(long, value_name = "NUMBER")]
+    release: Option<u64>,
     /// Answer in JSON.
     #[arg(long)]
     json: bool,
@@ -25,7 +28,7 @@ struct Done {
 }
 
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
-    match commit(&arguments.store) {
+    match commit(&arguments.store, arguments.release) {
         Ok(committed) if arguments.json => answer_json(&Done { committed }, 0),
         Ok(number) => answer(format_args!("release {number} is committed"), 0),
         Err(error) => fail(&error, &NoFigures {}, arguments.json),

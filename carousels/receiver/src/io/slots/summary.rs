@@ -169,18 +169,23 @@ fn bank_summary(banks: &mut Banks<BankFiles>, bank: Bank, installed: &Installed)
     BankSummary { release: hex(&release), number, epoch, parts }
 }
 
-/// Commits the release on trial in a directory; its number.
+/// Commits the release on trial in a directory, where it has this number or none is told; its number.
 ///
 /// # Errors
-/// When none is on trial, it was not booted yet, or it cannot be written down.
-pub fn commit(directory: &Path) -> Result<u64, IoError> {
-    Ok(open(directory)?.commit_trial()?.number)
+/// When none is on trial or another one, it was not booted yet, or it cannot be written down.
+pub fn commit(directory: &Path, release: Option<u64>) -> Result<u64, IoError> {
+    let mut banks = open(directory)?;
+    let installed = match release {
+        Some(release) => banks.commit_trial_of(release),
+        None => banks.commit_trial(),
+    };
+    Ok(installed?.number)
 }
 
 /// Ends the trial of a release in a directory; how often it failed.
 ///
 /// # Errors
-/// When none is on trial, or it cannot be written down.
+/// When none is on trial, nothing else boots, or it cannot be written down.
 pub fn roll_back(directory: &Path) -> Result<FailedSummary, IoError> {
     Ok(FailedSummary::of(&open(directory)?.roll_back()?))
 }

@@ -3,7 +3,7 @@ use stbcast_fec::{Encoder, Geometry, Scheme};
 
 use super::*;
 use crate::io::IoError;
-use crate::slots::{BanksError, Settled};
+use crate::slots::{BanksError, Settled, TrialError};
 use crate::{Area, Content, Installation, RecoveryOutcome, Role, Storage};
 
 const PART: Role = Role::Part(Part::Kernel);
@@ -49,10 +49,16 @@ fn a_release_is_installed_tried_and_committed_by_programs_one_after_the_other() 
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
     receive(&mut open(path), 1);
-    assert!(matches!(commit(path), Err(IoError::Slots(BanksError::Trial(_)))), "never booted");
+    assert!(
+        matches!(commit(path, None), Err(IoError::Slots(BanksError::Trial(_)))),
+        "never booted"
+    );
     let settled = open(path).settle().unwrap();
     assert_eq!(settled, Settled::OnTrial { number: 1, boots_left: 2 });
-    assert_eq!(commit(path).unwrap(), 1);
+    let another = TrialError::Another { on_trial: 1, release: 2 };
+    let refused = commit(path, Some(2));
+    assert!(matches!(refused, Err(IoError::Slots(BanksError::Trial(why))) if why == another));
+    assert_eq!(commit(path, Some(1)).unwrap(), 1);
     receive(&mut open(path), 2);
     let summary = slots(path).unwrap();
     let boots = summary.boots.unwrap();
@@ -85,7 +91,7 @@ fn a_directory_is_used_by_one_program_at_a_time() {
     assert!(matches!(BankFiles::open(directory.path()), Err(StoreError::Taken(_))));
     let none = directory.path().join("none");
     assert!(matches!(slots(&none), Err(IoError::Storage(_))));
-    assert!(matches!(commit(&none), Err(IoError::Storage(_))));
+    assert!(matches!(commit(&none, None), Err(IoError::Storage(_))));
     assert!(matches!(roll_back(&none), Err(IoError::Storage(_))));
     assert!(!none.exists(), "to look creates nothing");
 }
