@@ -164,7 +164,7 @@ pub const STATEMENT_BYTES_MAX: usize = 1_400;
 /// Bytes of LCT header, EXT_FTI and payload id in front of a statement.
 pub const STATEMENT_HEAD_BYTES: usize = stbcast_flute::SOURCE_HEAD_BYTES;
 
-/// Releases, and permits, that are kept at a time.
+/// Releases, and permits, that are kept at a time: those that help this box most.
 pub const STATEMENTS_MAX: usize = 8;
 
 /// Statements that are known to need no further look: the last ones.

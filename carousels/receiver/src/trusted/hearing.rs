@@ -36,6 +36,10 @@ pub(super) struct Hearing {
     permits: Vec<Believed<Permit>>,
     /// What an FDT said of the time.
     heard: Option<u64>,
+    /// The release that is fetched, if any.
+    pub(super) followed: Option<[u8; 32]>,
+    /// Releases that could not be had.
+    failed: Vec<[u8; 32]>,
 }
 
 /// What a statement brought.
@@ -59,6 +63,8 @@ impl Hearing {
             releases: Vec::new(),
             permits: Vec::new(),
             heard: None,
+            followed: None,
+            failed: Vec::new(),
         }
     }
 
@@ -151,17 +157,19 @@ impl Hearing {
             Err(refusal) => return self.refuse(bytes, refusal),
         }
         let number = release.value.number;
-        let lowest = self.releases.iter().map(|one| one.signed.value.number).min();
-        if self.releases.len() >= STATEMENTS_MAX {
-            if lowest >= Some(number) {
-                self.gate.settle(bytes);
-                return News::NONE;
-            }
-            let place =
-                self.releases.iter().position(|one| Some(one.signed.value.number) == lowest);
-            let _ = place.map(|place| self.releases.swap_remove(place));
+        let mut releases = core::mem::take(&mut self.releases);
+        releases.push(Believed { bytes: bytes.into(), signed: release });
+        // Those of later, or of another way back, must not keep out the one of now.
+        let has_room = make_room(&mut releases, |Believed { signed, .. }| {
+            let is_followed = self.followed == Some(signed.id);
+            let is_usable =
+                !self.failed.contains(&signed.id) && self.judge(now, signed, options).is_ok();
+            (is_followed, is_usable, signed.value.number, signed.id)
+        });
+        self.releases = releases;
+        if !has_room {
+            return News::NONE;
         }
-        self.releases.push(Believed { bytes: bytes.into(), signed: release });
         let event = Some(Event::Statement { kind: Kind::Release, number });
         News { event, remembered: None, is_relevant: true }
     }
@@ -183,17 +191,13 @@ impl Hearing {
         }
         let number = permit.value.to;
         self.permits.push(Believed { bytes: bytes.into(), signed: permit });
-        if self.permits.len() > STATEMENTS_MAX {
-            let releases = &self.releases;
-            let worth = |one: &Believed<Permit>| {
-                let Permit { release, to, expiry, .. } = one.signed.value;
-                (releases.iter().any(|it| it.signed.id == release), to, expiry)
-            };
-            let least = self.permits.iter().enumerate().min_by_key(|(_, one)| worth(one));
-            let place = least.map(|(place, _)| place).unwrap_or_default();
-            if self.permits.swap_remove(place).bytes[..] == *bytes {
-                return News::NONE;
-            }
+        let releases = &self.releases;
+        let has_room = make_room(&mut self.permits, |Believed { signed, .. }| {
+            let Permit { release, to, expiry, .. } = signed.value;
+            (releases.iter().any(|one| one.signed.id == release), to, expiry)
+        });
+        if !has_room {
+            return News::NONE;
         }
         let event = Some(Event::Statement { kind: Kind::Permit, number });
         News { event, remembered: None, is_relevant: true }
@@ -214,14 +218,9 @@ impl Hearing {
         self.trust.judge(release, &options.identity, &options.standing, &clock, &permits)
     }
 
-    /// Of all releases that may be followed, but those in `failed`, the one with the highest number.
-    pub(super) fn choose(
-        &self,
-        now: Micros,
-        options: &TrustedOptions,
-        failed: &[[u8; 32]],
-    ) -> Option<Choice> {
-        let usable = self.releases.iter().filter(|one| !failed.contains(&one.signed.id));
+    /// Of all releases that may be followed and could be had so far, the one with the highest number.
+    pub(super) fn choose(&self, now: Micros, options: &TrustedOptions) -> Option<Choice> {
+        let usable = self.releases.iter().filter(|one| !self.failed.contains(&one.signed.id));
         let usable = usable.filter_map(|one| {
             let verdict = self.judge(now, &one.signed, options).ok()?;
             Some((&one.signed, verdict))
@@ -231,6 +230,11 @@ impl Hearing {
             (release.value.number, *verdict == Verdict::Held, release.id)
         });
         best.map(|(release, verdict)| Choice { release: release.clone(), verdict })
+    }
+
+    /// A release cannot be had.
+    pub(super) fn failed(&mut self, id: [u8; 32]) {
+        self.failed.push(id);
     }
 
     /// Whether a release is still believed.
@@ -247,4 +251,16 @@ impl Hearing {
             }
         }
     }
+}
+
+/// Where there are too many, the one that is worth least goes, to be looked at anew when it is heard
+/// again; whether the last one stays.
+fn make_room<T, W: Ord>(all: &mut Vec<Believed<T>>, worth: impl Fn(&Believed<T>) -> W) -> bool {
+    if all.len() <= STATEMENTS_MAX {
+        return true;
+    }
+    let least = all.iter().enumerate().min_by_key(|(_, one)| worth(one));
+    let least = least.map(|(place, _)| place).unwrap_or_default();
+    all.swap_remove(least);
+    least != all.len()
 }

@@ -22,7 +22,7 @@ pub(super) struct Following {
 impl<P: Clone> TrustedBoot<P> {
     /// Goes for the best release there is.
     pub(super) fn follow(&mut self, now: Micros) {
-        let Some(choice) = self.hearing.choose(now, &self.options, &self.failed) else {
+        let Some(choice) = self.hearing.choose(now, &self.options) else {
             return self.end_without(now, TrustedOutcome::NothingUsable);
         };
         let Release { number, epoch, .. } = choice.release.value;
@@ -107,7 +107,7 @@ impl<P: Clone> TrustedBoot<P> {
         self.tell(Event::ReleaseFailed { number, part, error });
         let failure = TrustedOutcome::Failed { number, part, error };
         self.first_failure.get_or_insert(failure);
-        self.failed.push(following.release.id);
+        self.hearing.failed(following.release.id);
         self.follow(now);
     }
 

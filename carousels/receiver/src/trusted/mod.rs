@@ -24,7 +24,6 @@ mod signed;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use stbcast_object::Micros;
 use stbcast_release::{Check, on};
@@ -55,8 +54,7 @@ pub struct TrustedBoot<P> {
     announce: Announce,
     following: Option<Following>,
     fetch: Option<Fetch<P>>,
-    /// Releases that could not be had, and why the first one could not.
-    failed: Vec<[u8; 32]>,
+    /// Why the first release that could not be had could not.
     first_failure: Option<TrustedOutcome>,
     stats: Stats,
     queue: VecDeque<Output<P>>,
@@ -84,7 +82,6 @@ impl<P: Clone> TrustedBoot<P> {
             announce: Announce { group: options.announce, source: options.source, joined: false },
             following: None,
             fetch: None,
-            failed: Vec::new(),
             first_failure: None,
             stats: Stats::default(),
             queue: VecDeque::new(),
@@ -209,6 +206,7 @@ impl<P: Clone> TrustedBoot<P> {
             }
             _ => return,
         }
+        self.hearing.followed = self.following.as_ref().map(|following| following.release.id);
         let news = self.hearing.take(now, (bytes, heard), &self.options);
         if let Some(remembered) = news.remembered.filter(|_| on(Check::RootStored)) {
             self.queue.push_back(Output::Remember(remembered));
@@ -223,7 +221,7 @@ impl<P: Clone> TrustedBoot<P> {
 
     /// Something that was heard may change which release is followed.
     fn look_again(&mut self, now: Micros) {
-        let choice = self.hearing.choose(now, &self.options, &self.failed);
+        let choice = self.hearing.choose(now, &self.options);
         match (&self.step, &self.following, choice) {
             (Step::Listening, _, Some(_)) => {
                 self.usable_at.get_or_insert(now);

@@ -3,7 +3,9 @@
 use stbcast_flute::fdt::File;
 use stbcast_flute::{AnnounceSession, FdtSettings, Statement, Step};
 use stbcast_object::Micros;
-use stbcast_receiver::{FetchError, Input, TrustedBoot, TrustedOptions, TrustedOutcome, limits};
+use stbcast_receiver::{
+    Event, FetchError, Input, TrustedBoot, TrustedOptions, TrustedOutcome, limits,
+};
 use stbcast_release::{
     Check, Permit, Release, Root, SigningKey, Standing, cosign, digest, without,
 };
@@ -308,6 +310,58 @@ fn permits_that_lead_this_box_nowhere_do_not_keep_out_the_one_that_does() {
             assert_eq!(*found, TrustedOutcome::Armed { number: 40 }, "form {form}, at {at}");
         }
     }
+}
+
+/// Releases 60 and up, none of which may be followed yet, or for which nobody sends anything.
+fn later(is_valid: bool) -> Vec<Vec<u8>> {
+    let later = (60..69).map(|number| {
+        let it = release(number, &image(52));
+        signed(&Release { not_before: if is_valid { NOW - DAY } else { NOW + 9 * DAY }, ..it })
+    });
+    later.collect()
+}
+
+#[test]
+fn releases_of_a_later_time_do_not_keep_out_the_one_of_now() {
+    let revision = image(51);
+    for at in [0, 9] {
+        let mut statements = later(false);
+        statements.insert(at, signed(&release(42, &revision)));
+        let stb = boot(options(), &revision, &statements);
+        assert_eq!(*stb.outcome(), TrustedOutcome::Armed { number: 42 }, "at {at}");
+    }
+}
+
+#[test]
+fn releases_that_cannot_be_followed_do_not_stop_one_in_the_middle() {
+    let revision = image(51);
+    let one = signed(&release(42, &revision));
+    let mut headend = Headend::new(&revision, 0.3);
+    headend.state(vec![revision.file()], std::slice::from_ref(&one));
+    let mut stb = Stb::new(options());
+    let mut is_told = false;
+    play_with(&mut stb, &mut headend, 30, |stb, headend| {
+        if stb.session.progress().held >= 50 && !is_told {
+            is_told = true;
+            headend.state(vec![revision.file()], &later(false));
+        }
+    });
+    assert!(is_told);
+    stb.assert_armed(42, &revision.bytes);
+    let begun = stb.events.iter().filter(|event| matches!(event, Event::Release { .. })).count();
+    assert_eq!(begun, 1, "{:?}", stb.events);
+}
+
+#[test]
+fn releases_that_could_not_be_had_do_not_keep_out_the_one_that_can() {
+    let revision = image(51);
+    let mut statements = later(true);
+    statements.push(signed(&release(42, &revision)));
+    let mut headend = Headend::new(&revision, 0.3);
+    headend.state(vec![revision.file()], &statements);
+    let mut stb = Stb::new(TrustedOptions { attempts: 1, ..options() });
+    play(&mut stb, &mut headend, 600);
+    stb.assert_armed(42, &revision.bytes);
 }
 
 /// Ten forged releases a millisecond, handed in without a network, so that what is counted is the
