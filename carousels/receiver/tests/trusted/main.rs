@@ -12,6 +12,7 @@
 mod headend;
 
 mod any;
+mod crowded;
 mod followed;
 mod hostile;
 mod resumed;
