@@ -69,3 +69,17 @@ fn signatures_are_added_one_machine_after_the_other() {
     assert_eq!(cosign(&alone, &key(1)).unwrap(), root_bytes());
     assert!(matches!(cosign(&root_bytes(), &key(1)), Err(Refusal::Signers { .. })));
 }
+
+#[test]
+fn what_verifying_costs_is_known_before() {
+    let trust = trust();
+    let cost = |bytes: &[u8]| trust.verifications(&Sealed::read(bytes).unwrap());
+    assert_eq!(cost(&release_bytes()), 1);
+    assert_eq!(cost(&release().sign(&key(66)).unwrap()), 0, "nobody whose key counts");
+    assert_eq!(cost(&permit().sign(&[&key(11), &key(21)]).unwrap()), 2);
+    let next = Root { number: 2, root: keys(1, &[4]), ..root() };
+    let by = |signers: &[&SigningKey]| cost(&next.sign(signers).unwrap());
+    assert_eq!(by(&[&key(4)]), 0);
+    assert_eq!(by(&[&key(1), &key(4)]), 1, "too few, and no more is looked at");
+    assert_eq!(by(&[&key(1), &key(3), &key(4)]), 2 + 3);
+}
