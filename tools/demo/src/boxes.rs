@@ -20,6 +20,9 @@ use crate::operator::{HARDWARE, NUMBER};
 use crate::site::{BoxPlan, Line, Site};
 use crate::stranger::STRANGER_LIES;
 
+/// All traffic stays on it.
+const INTERFACE: &str = "127.0.0.1";
+
 /// What became of a box.
 pub(crate) struct Outcome {
     pub(crate) name: &'static str,
@@ -64,7 +67,7 @@ impl Outcome {
 /// Boots every box and waits for all of them.
 pub(crate) fn run(site: &Site, stop: &Arc<AtomicBool>) -> Result<Vec<Outcome>, Box<dyn Error>> {
     let bars = MultiProgress::new();
-    let interface = Interface::resolve("127.0.0.1")?;
+    let interface = Interface::resolve(INTERFACE)?;
     std::thread::scope(|scope| {
         let mut threads = Vec::new();
         for (number, plan) in site.boxes.iter().enumerate() {
@@ -76,9 +79,9 @@ pub(crate) fn run(site: &Site, stop: &Arc<AtomicBool>) -> Result<Vec<Outcome>, B
                     hardware: HARDWARE,
                     serial: "7".to_owned(),
                 };
-                let root = site.statements.root.clone();
+                let root = site.path("1.root.cose");
                 let mut request = TrustedRequest::new(root, identity, site.announce, store);
-                request.interface = Some(interface.clone());
+                request.interface = Some(INTERFACE.to_owned());
                 request.source = Some(plan.line.source().into());
                 request.stop = Arc::clone(stop);
                 threads.push(scope.spawn(move || trusting(plan, &request, watch)));
