@@ -25,6 +25,7 @@ mod banks;
 mod boot;
 mod checksum;
 mod error;
+mod installed;
 mod journal;
 mod medium;
 mod memory;
@@ -37,13 +38,11 @@ mod storage;
 pub use banks::Banks;
 pub use boot::{Bootable, Settled};
 pub use error::{ArmError, BanksError};
+pub use installed::{Committed, Failed, Installed, Stored, Trial, TrialError};
 pub use journal::JOURNAL_RECORDS_MAX;
 pub use medium::{Bank, BootControl, Copy, Medium, Place, Slots};
 pub use memory::{MemoryMedium, OutsidePlace};
-pub use state::{
-    Committed, FAILED_MAX, Failed, Installed, ROOT_BYTES_MAX, State, Stored, TRIAL_BOOTS, Trial,
-    TrialError,
-};
+pub use state::{FAILED_MAX, ROOT_BYTES_MAX, State, TRIAL_BOOTS};
 
 #[cfg(test)]
 mod checks;

@@ -2,6 +2,7 @@ use stbcast_bootcast::Part;
 
 use super::*;
 use crate::Content;
+use crate::slots::Stored;
 
 fn content(number: u64) -> Content {
     Content { sha256: [number as u8; 32], length: number * 1_000, symbol_bytes: 1_400 }
