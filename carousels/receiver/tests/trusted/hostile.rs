@@ -40,6 +40,13 @@ pub fn whatever_is_not_signed_for_this_box_is_refused_and_nothing_is_fetched() {
     let plain = signed(&one());
     let foreign_root = Root { operator: "other-tv".into(), ..next_root() };
     let lower = release(40, &revision);
+    let without_clock = |time_floor| {
+        let standing = Standing { time_floor, ..options().standing };
+        TrustedOptions { clock: Some(0), standing, ..options() }
+    };
+    let mut of_no_domain = plain.clone();
+    let domain = plain.windows(12).position(|bytes| bytes == b"release+cbor").unwrap();
+    of_no_domain[domain] = b'R';
     let cases: Vec<(&str, TrustedOptions, Vec<Vec<u8>>)> = vec![
         ("unknown_key", options(), vec![one().sign(&key(66)).unwrap()]),
         ("unknown_key", options(), vec![one().sign(&key(21)).unwrap()]),
@@ -51,7 +58,11 @@ pub fn whatever_is_not_signed_for_this_box_is_refused_and_nothing_is_fetched() {
         ("operator", options(), of(&|it| it.operator = "other-tv".into())),
         ("expired", options(), of(&|it| it.expiry = NOW)),
         ("not_yet_valid", options(), of(&|it| it.not_before = NOW + DAY)),
+        // A clock at epoch 0: what the box remembers counts, and what nobody heard is not yet.
+        ("expired", without_clock(NOW), of(&|it| it.expiry = NOW)),
         ("epoch", options(), of(&|it| it.epoch = 2)),
+        ("domain", options(), vec![of_no_domain]),
+        ("rollback", options(), vec![signed(&release(41, &revision))]),
         ("rollback", options(), vec![signed(&lower)]),
         ("rollback", options(), vec![signed(&lower), permit(50, &lower)]),
         ("rollback", options(), vec![signed(&lower), permit(41, &release(39, &revision))]),
