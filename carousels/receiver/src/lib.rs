@@ -52,6 +52,7 @@ mod gathering;
 mod group;
 mod install;
 mod layout;
+mod memory;
 mod message;
 mod passes;
 mod plain;

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use crate::memory::{fill, part, put};
 use crate::{
     Area, Content, Installation, Recovered, Recoverer, Recovery, RecoveryAreas, RecoveryOutcome,
     Remembered, Role,
@@ -194,7 +195,7 @@ impl Storage for MemoryStorage {
     }
 
     fn write(&mut self, area: Area, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
-        put(self.area(area), offset, bytes)
+        put(self.area(area), offset, bytes).ok_or(OutsideArea)
     }
 
     fn read(
@@ -204,10 +205,7 @@ impl Storage for MemoryStorage {
         length: u64,
         into: &mut Vec<u8>,
     ) -> Result<(), OutsideArea> {
-        let start = usize::try_from(offset).map_err(|_| OutsideArea)?;
-        let length = usize::try_from(length).map_err(|_| OutsideArea)?;
-        let end = start.checked_add(length).ok_or(OutsideArea)?;
-        into.extend_from_slice(self.area(area).get(start..end).ok_or(OutsideArea)?);
+        into.extend_from_slice(part(self.area(area), offset, length).ok_or(OutsideArea)?);
         Ok(())
     }
 
@@ -243,31 +241,14 @@ impl RecoveryAreas for InMemory<'_> {
     type Error = OutsideArea;
 
     fn read_slot(&mut self, offset: u64, into: &mut [u8]) -> Result<(), OutsideArea> {
-        fill(self.slot, offset, into)
+        fill(self.slot, offset, into).ok_or(OutsideArea)
     }
 
     fn read_repair(&mut self, offset: u64, into: &mut [u8]) -> Result<(), OutsideArea> {
-        fill(self.repair, offset, into)
+        fill(self.repair, offset, into).ok_or(OutsideArea)
     }
 
     fn write_slot(&mut self, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
-        put(self.slot, offset, bytes)
+        put(self.slot, offset, bytes).ok_or(OutsideArea)
     }
-}
-
-fn fill(area: &[u8], offset: u64, into: &mut [u8]) -> Result<(), OutsideArea> {
-    let start = usize::try_from(offset).map_err(|_| OutsideArea)?;
-    let end = start.checked_add(into.len()).ok_or(OutsideArea)?;
-    into.copy_from_slice(area.get(start..end).ok_or(OutsideArea)?);
-    Ok(())
-}
-
-fn put(area: &mut Vec<u8>, offset: u64, bytes: &[u8]) -> Result<(), OutsideArea> {
-    let start = usize::try_from(offset).map_err(|_| OutsideArea)?;
-    let end = start.checked_add(bytes.len()).ok_or(OutsideArea)?;
-    if area.len() < end {
-        area.resize(end, 0);
-    }
-    area.get_mut(start..end).ok_or(OutsideArea)?.copy_from_slice(bytes);
-    Ok(())
 }

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::recoveries::Recoveries;
 use super::summary::hex;
-use crate::{Area, Recovered, Recovery, limits};
+use crate::{Area, Recovered, Recovery, limits, memory};
 
 /// How every unfinished file begins, so that leftovers of a crash can be told and removed.
 pub(crate) const UNFINISHED: &str = ".receiving-";
@@ -78,7 +78,7 @@ impl Areas {
         let done = match area {
             Area::Slot => self.slot.as_file().write_all_at(bytes, offset),
             Area::Scratch | Area::Repair => self.beside(area)?.write_all_at(bytes, offset),
-            Area::Parking => park(&mut self.parking, offset, bytes),
+            Area::Parking => parked(memory::park(&mut self.parking, offset, bytes)),
         };
         done.map_err(StorageError::doing("write", self.path(area)))
     }
@@ -93,7 +93,7 @@ impl Areas {
             Area::Slot => write_all_parts(self.slot.as_file(), offset, parts),
             Area::Scratch | Area::Repair => write_all_parts(self.beside(area)?, offset, parts),
             Area::Parking => parts.iter().try_for_each(|part| {
-                park(&mut self.parking, offset, part)?;
+                parked(memory::park(&mut self.parking, offset, part))?;
                 offset += part.len() as u64;
                 Ok(())
             }),
@@ -113,7 +113,8 @@ impl Areas {
             Area::Slot => read_exact(self.slot.as_file(), offset, length, into),
             Area::Scratch | Area::Repair => read_exact(self.beside(area)?, offset, length, into),
             Area::Parking => {
-                parked(&self.parking, offset, length).map(|bytes| into.extend_from_slice(bytes))
+                let bytes = memory::part(&self.parking, offset, length);
+                parked(bytes.map(|bytes| into.extend_from_slice(bytes)))
             }
         };
         if done.is_err() {
@@ -285,22 +286,9 @@ impl Read for OffsetReader<'_> {
     }
 }
 
-fn park(parking: &mut Vec<u8>, offset: u64, bytes: &[u8]) -> io::Result<()> {
-    let outside = || io::Error::other("outside the parking area");
-    let start = usize::try_from(offset).map_err(|_| outside())?;
-    let end = start.checked_add(bytes.len()).filter(|end| *end <= limits::PARKING_BYTES);
-    let end = end.ok_or_else(outside)?;
-    if parking.len() < end {
-        parking.resize(end, 0);
-    }
-    parking.get_mut(start..end).ok_or_else(outside)?.copy_from_slice(bytes);
-    Ok(())
-}
-
-fn parked(parking: &[u8], offset: u64, length: u64) -> io::Result<&[u8]> {
-    let range = usize::try_from(offset).ok().zip(usize::try_from(length).ok());
-    let bytes = range.and_then(|(start, length)| parking.get(start..start.checked_add(length)?));
-    bytes.ok_or_else(|| io::Error::other("outside the parking area"))
+/// What was done in the parking area, which may have been outside it.
+fn parked(done: Option<()>) -> io::Result<()> {
+    done.ok_or_else(|| io::Error::other("outside the parking area"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use stbcast_bootcast::Part;
 
 use super::medium::{Bank, BootControl, Copy, Medium, Place, Slots};
+use crate::memory::{fill, put};
 use crate::{Recovered, Recoverer, Recovery, RecoveryAreas};
 
 /// Places in memory, all of which is durable at once.
@@ -53,7 +54,7 @@ impl Slots for MemoryMedium {
     }
 
     fn write(&mut self, place: Place, offset: u64, bytes: &[u8]) -> Result<(), OutsidePlace> {
-        put(self.bytes_mut(place), offset, bytes)
+        put(self.bytes_mut(place), offset, bytes).ok_or(OutsidePlace)
     }
 
     fn read(
@@ -111,31 +112,14 @@ impl RecoveryAreas for Areas<'_> {
     type Error = OutsidePlace;
 
     fn read_slot(&mut self, offset: u64, into: &mut [u8]) -> Result<(), OutsidePlace> {
-        fill(self.0.bytes(self.1), offset, into)
+        fill(self.0.bytes(self.1), offset, into).ok_or(OutsidePlace)
     }
 
     fn read_repair(&mut self, offset: u64, into: &mut [u8]) -> Result<(), OutsidePlace> {
-        fill(self.0.bytes(Place::Repair), offset, into)
+        fill(self.0.bytes(Place::Repair), offset, into).ok_or(OutsidePlace)
     }
 
     fn write_slot(&mut self, offset: u64, bytes: &[u8]) -> Result<(), OutsidePlace> {
-        put(self.0.bytes_mut(self.1), offset, bytes)
+        put(self.0.bytes_mut(self.1), offset, bytes).ok_or(OutsidePlace)
     }
-}
-
-fn fill(place: &[u8], offset: u64, into: &mut [u8]) -> Result<(), OutsidePlace> {
-    let start = usize::try_from(offset).map_err(|_| OutsidePlace)?;
-    let end = start.checked_add(into.len()).ok_or(OutsidePlace)?;
-    into.copy_from_slice(place.get(start..end).ok_or(OutsidePlace)?);
-    Ok(())
-}
-
-fn put(place: &mut Vec<u8>, offset: u64, bytes: &[u8]) -> Result<(), OutsidePlace> {
-    let start = usize::try_from(offset).map_err(|_| OutsidePlace)?;
-    let end = start.checked_add(bytes.len()).ok_or(OutsidePlace)?;
-    if place.len() < end {
-        place.resize(end, 0);
-    }
-    place.get_mut(start..end).ok_or(OutsidePlace)?.copy_from_slice(bytes);
-    Ok(())
 }

@@ -10,7 +10,7 @@ use super::journal::Record;
 use super::medium::{BootControl, Place, Slots};
 use super::resume::Current;
 use super::{ArmError, Banks, BanksError, Installed};
-use crate::{Area, Content, Installation, Recovered, Recovery, Remembered, Role, Storage, limits};
+use crate::{Area, Content, Installation, Recovered, Recovery, Remembered, Role, Storage, memory};
 
 impl<M: Slots + BootControl> Banks<M> {
     /// Forgets the object before, whatever is under way for it.
@@ -122,7 +122,7 @@ impl<M: Slots + BootControl> Storage for Banks<M> {
                 let written = self.medium.write(place, offset, bytes);
                 self.written(written)
             }
-            None => park(&mut self.parking, offset, bytes).ok_or(BanksError::Parking),
+            None => memory::park(&mut self.parking, offset, bytes).ok_or(BanksError::Parking),
         }
     }
 
@@ -137,7 +137,7 @@ impl<M: Slots + BootControl> Storage for Banks<M> {
             return self.written(written);
         }
         for part in parts {
-            park(&mut self.parking, offset, part).ok_or(BanksError::Parking)?;
+            memory::park(&mut self.parking, offset, part).ok_or(BanksError::Parking)?;
             offset = offset.saturating_add(part.len() as u64);
         }
         Ok(())
@@ -153,8 +153,8 @@ impl<M: Slots + BootControl> Storage for Banks<M> {
         match self.place(area, "read")? {
             Some(place) => self.read_all(place, offset, length, into),
             None => {
-                let parked = parked(&self.parking, offset, length).ok_or(BanksError::Parking)?;
-                into.extend_from_slice(parked);
+                let parked = memory::part(&self.parking, offset, length);
+                into.extend_from_slice(parked.ok_or(BanksError::Parking)?);
                 Ok(())
             }
         }
@@ -207,19 +207,4 @@ impl<M: Slots + BootControl> Storage for Banks<M> {
     fn recovery_error(&mut self) -> Option<Self::Error> {
         self.medium.recovery_error().map(BanksError::Medium)
     }
-}
-
-fn park(parking: &mut Vec<u8>, offset: u64, bytes: &[u8]) -> Option<()> {
-    let start = usize::try_from(offset).ok()?;
-    let end = start.checked_add(bytes.len()).filter(|end| *end <= limits::PARKING_BYTES)?;
-    if parking.len() < end {
-        parking.resize(end, 0);
-    }
-    parking.get_mut(start..end)?.copy_from_slice(bytes);
-    Some(())
-}
-
-fn parked(parking: &[u8], offset: u64, length: u64) -> Option<&[u8]> {
-    let start = usize::try_from(offset).ok()?;
-    parking.get(start..start.checked_add(usize::try_from(length).ok()?)?)
 }
