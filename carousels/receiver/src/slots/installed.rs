@@ -34,7 +34,7 @@ pub struct Stored {
 /// A trial under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trial {
-    /// Boots that it still has, at most [`TRIAL_BOOTS`], which is: armed, and not booted yet.
+    /// Boots that it still has, at most [`TRIAL_BOOTS`](super::TRIAL_BOOTS), which is: armed, and not booted yet.
     pub boots_left: u8,
 }
 
