@@ -24,6 +24,7 @@ pub mod plan;
 pub mod programme;
 pub mod publish;
 pub mod repair;
+pub mod roster;
 pub mod serve;
 pub mod signed;
 pub mod spool;
