@@ -92,6 +92,12 @@ impl CompanionSession {
         Ok(())
     }
 
+    /// Another rate from now on, in repair symbols of all objects in a thousand seconds. Objects go on
+    /// where they are: no counter runs backwards, and nothing is described anew.
+    pub const fn set_rate(&mut self, symbols_per_1000_s: u64) {
+        self.settings.symbols_per_1000_s = symbols_per_1000_s;
+    }
+
     /// Goes on air at `wall`, in place of `before` where there was one. The counter of an object that
     /// was there goes on, because at another rate the clock would put it anywhere, and symbols of a
     /// moment ago would come again. Others begin where the clock says.

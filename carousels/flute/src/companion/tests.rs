@@ -162,3 +162,15 @@ fn another_rate_sends_no_symbol_again_before_its_period() {
     let after = take(&mut new, 150);
     assert_eq!(before.iter().chain(&after).collect::<BTreeSet<_>>().len(), 300);
 }
+
+#[test]
+fn a_rate_that_changes_on_air_moves_no_counter() {
+    let entries = [entry(1, 30, 10, 100)];
+    let mut session = session(&entries, Share::ALL, START);
+    let mut seen = BTreeSet::new();
+    for rate in [100_000, 50_000, 123_457, 0] {
+        session.set_rate(rate);
+        assert!(take(&mut session, 75).into_iter().all(|symbol| seen.insert(symbol)));
+    }
+    assert_eq!(seen.len(), 300, "each symbol once, in the order it would have been");
+}
