@@ -18,6 +18,7 @@ pub mod contents;
 pub(crate) mod flute_channel;
 pub mod http;
 pub mod keys;
+pub mod killed;
 pub mod lineup;
 pub mod pacer;
 pub mod plan;
