@@ -17,6 +17,8 @@ use super::{GIB, SLICE_BYTES};
 pub(crate) const OBJECT: &str = "image";
 /// The threads that send begin with this; what they use counts as on air.
 const ON_AIR: &str = "on-air";
+/// Environment variable that names another build of the program than this bench's own.
+const PROGRAM: &str = "STBCAST_BENCH_PROGRAM";
 /// As fast as it can.
 pub(crate) const UNLIMITED_KBPS: f64 = 100_000_000.0;
 
@@ -138,14 +140,22 @@ impl<'a> Headend<'a> {
         Self::of(place, directory, &(line_up_text(streams) + rules), more, wrap)
     }
 
-    fn of(place: &'a Place, directory: &Path, text: &str, more: &[&str], wrap: &[&str]) -> Self {
+    /// The same with a line-up of any text.
+    pub(crate) fn of(
+        place: &'a Place,
+        directory: &Path,
+        text: &str,
+        more: &[&str],
+        wrap: &[&str],
+    ) -> Self {
         let spool = tempfile::tempdir_in(directory).unwrap();
         let line_up = spool.path().join("lineup.toml");
         std::fs::write(&line_up, text).unwrap();
         let port = place.at_sender(|| TcpListener::bind("127.0.0.1:0").unwrap().local_addr());
         let metrics = port.unwrap();
         let mut program = wrap.to_vec();
-        program.push(env!("CARGO_BIN_EXE_stbcast"));
+        let given = std::env::var(PROGRAM);
+        program.push(given.as_deref().unwrap_or(env!("CARGO_BIN_EXE_stbcast")));
         let mut command = Command::new(program[0]);
         command.args(&program[1..]).arg("serve").arg(&line_up);
         command.args(["--interface", place.send_interface, "--ttl", &place.ttl.to_string()]);
@@ -170,7 +180,12 @@ impl<'a> Headend<'a> {
 
     /// Has it read another line-up.
     pub(crate) fn reload(&self, streams: &[Stream]) {
-        std::fs::write(self.spool.path().join("lineup.toml"), line_up_text(streams)).unwrap();
+        self.reload_text(&line_up_text(streams));
+    }
+
+    /// The same with a line-up of any text.
+    pub(crate) fn reload_text(&self, text: &str) {
+        std::fs::write(self.spool.path().join("lineup.toml"), text).unwrap();
         self.process.signal(Signal::HUP);
     }
 
@@ -203,6 +218,12 @@ impl<'a> Headend<'a> {
         }
     }
 
+    /// Bytes of the files in its spool.
+    pub(crate) fn spool_bytes(&self) -> u64 {
+        let entries = std::fs::read_dir(self.spool.path()).into_iter().flatten().flatten();
+        entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum()
+    }
+
     /// The text of its metrics.
     pub(crate) fn scrape(&self) -> String {
         let address = self.metrics;
@@ -218,7 +239,8 @@ impl<'a> Headend<'a> {
     }
 }
 
-fn line_up_text(streams: &[Stream]) -> String {
+/// The channels of a line-up as it is written.
+pub(crate) fn line_up_text(streams: &[Stream]) -> String {
     let mut text = String::new();
     for (number, stream) in streams.iter().enumerate() {
         let Stream { group, kbps, image, burst_us, pause_ms, repair } = stream;
@@ -257,7 +279,7 @@ fn transmit_path(log: &[String]) -> String {
 }
 
 /// Sum of all samples of a metric.
-fn total(text: &str, name: &str) -> f64 {
+pub(crate) fn total(text: &str, name: &str) -> f64 {
     let value = |line: &str| {
         let rest = line.strip_prefix(name)?;
         let is_it = rest.starts_with('{') || rest.starts_with(' ');

@@ -59,6 +59,8 @@ pub(crate) const GIB: f64 = (1 << 30) as f64;
 pub(crate) struct Options {
     /// Short runs that only show that everything works.
     pub(crate) quick: bool,
+    /// A run of so many minutes that shows what grows.
+    pub(crate) soak: bool,
     /// Numbers among the arguments.
     pub(crate) numbers: Vec<f64>,
 }
@@ -77,6 +79,7 @@ pub(crate) fn begin(bench: &str) -> Option<Options> {
     }
     Some(Options {
         quick: arguments.iter().any(|argument| argument == "--quick"),
+        soak: arguments.iter().any(|argument| argument == "--soak"),
         numbers: arguments.iter().filter_map(|argument| argument.parse().ok()).collect(),
     })
 }
@@ -144,8 +147,10 @@ pub(crate) fn memory_directory() -> tempfile::TempDir {
 }
 
 /// A directory on disk, for memory figures: mapped pages of a tmpfs would count as shared memory.
+/// The environment variable `STBCAST_BENCH_DIRECTORY` names another disk than that of the build.
 pub(crate) fn disk_directory() -> tempfile::TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+    let given = std::env::var("STBCAST_BENCH_DIRECTORY");
+    tempfile::tempdir_in(given.as_deref().unwrap_or(env!("CARGO_TARGET_TMPDIR"))).unwrap()
 }
 
 /// Writes a file of pseudo-random bytes.

@@ -8,8 +8,8 @@
 use std::io::{ErrorKind, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -32,7 +32,8 @@ pub(crate) struct Arrival {
 /// A running tap.
 pub(crate) struct Tap {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Arrival>>,
+    heard: Arc<Mutex<Vec<Arrival>>>,
+    thread: JoinHandle<()>,
 }
 
 /// A larger buffer than the system likes to give, for a socket that is only emptied now and then.
@@ -52,18 +53,25 @@ impl Tap {
             if is_packet { packet_socket() } else { joined_socket(group, address) }
         });
         let stop = Arc::new(AtomicBool::new(false));
+        let heard = Arc::new(Mutex::new(Vec::with_capacity(1 << 20)));
         let read = Reader { socket, group: (!is_packet).then_some(group), payload_bytes };
         let thread = std::thread::spawn({
-            let stop = Arc::clone(&stop);
-            move || read.run(&stop)
+            let (stop, heard) = (Arc::clone(&stop), Arc::clone(&heard));
+            move || read.run(&stop, &heard)
         });
-        Self { stop, thread }
+        Self { stop, heard, thread }
+    }
+
+    /// What has arrived since this was last asked.
+    pub(crate) fn take(&self) -> Vec<Arrival> {
+        std::mem::take(&mut *self.heard.lock().unwrap())
     }
 
     /// What arrived until now.
     pub(crate) fn stop(self) -> Vec<Arrival> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
+        self.thread.join().unwrap();
+        std::mem::take(&mut *self.heard.lock().unwrap())
     }
 }
 
@@ -112,17 +120,18 @@ struct Reader {
 }
 
 impl Reader {
-    fn run(&self, stop: &AtomicBool) -> Vec<Arrival> {
-        let mut arrivals = Vec::with_capacity(1 << 20);
+    fn run(&self, stop: &AtomicBool, heard: &Mutex<Vec<Arrival>>) {
         loop {
             let is_last = stop.load(Ordering::Relaxed);
+            let mut arrivals = heard.lock().unwrap();
             while let Some((at, head, length)) = self.next() {
                 if arrivals.len() < PACKETS_MAX {
                     arrivals.extend(self.arrival(at, &head, length));
                 }
             }
+            drop(arrivals);
             if is_last {
-                return arrivals;
+                return;
             }
             std::thread::sleep(EMPTY_EVERY);
         }
