@@ -1,8 +1,8 @@
 //! The line-up: all channels and objects on air, and the file that says so.
 //!
-//! Two kinds of file, one result. [`read`] takes our TOML (`written`) or a vendor's
-//! `infocastconfig.xml` (`vendor`); both become a [`LineUp`] whose every value has been checked,
-//! or [`Finding`]s that name file, line and column.
+//! Two kinds of file, one result. [`read`] takes our TOML (`written`), in one file or in the files of a
+//! directory (`drop_ins`), or a vendor's `infocastconfig.xml` (`vendor`); all become a [`LineUp`] whose
+//! every value has been checked, or [`Finding`]s that name file, line and column.
 
 use std::fmt;
 use std::io::Read;
@@ -14,9 +14,11 @@ use stbcast_infocast::{Check, Name, ObjectType, Precoding};
 use stbcast_object::xml::Place;
 use stbcast_object::{Group, Micros};
 
+mod drop_ins;
 mod names;
 mod repair;
 mod rules;
+mod sources;
 mod stbconfig;
 mod target;
 mod trust;
@@ -25,6 +27,7 @@ mod vendor;
 mod written;
 
 pub(crate) use names::did_you_mean;
+use sources::Sources;
 pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
 pub use target::{MacPrefix, Ring, Serials, Target, TargetAnswer};
 pub use trust::{Document, Trust};
@@ -242,17 +245,20 @@ pub struct Finding {
     pub severity: Severity,
     /// Line and column from 1, where the file has a place for it.
     pub at: Option<(usize, usize)>,
+    /// The file of a directory of drop-ins; none where the line-up is one file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// What is wrong, and what is legal.
     pub message: String,
 }
 
 impl Finding {
     pub(crate) fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, at: None, message: message.into() }
+        Self { severity: Severity::Error, at: None, file: None, message: message.into() }
     }
 
     pub(crate) fn warning(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, at: None, message: message.into() }
+        Self { severity: Severity::Warning, at: None, file: None, message: message.into() }
     }
 
     pub(crate) fn at(mut self, text: &str, offset: usize) -> Self {
@@ -269,6 +275,9 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}: ")?;
+        }
         match self.at {
             Some((line, column)) => write!(f, "line {line}, column {column}: {}", self.message),
             None => f.write_str(&self.message),
@@ -297,45 +306,44 @@ impl Reading {
     }
 }
 
-/// Reads a line-up file of either kind: XML when it begins with `<`, else TOML. Paths in it are
-/// relative to its directory.
+/// Reads a line-up: a file of either kind, XML when it begins with `<`, else TOML; or a directory whose
+/// `*.toml` are one line-up. Paths in it are relative to the directory of the file, or to that directory.
 pub fn read(path: &Path) -> Reading {
-    read_as(path, parse)
+    read_as(path, |draft| draft)
 }
 
 /// The same without the statements that it names: for the programs that make them, so that a line-up may
 /// name a release before it is signed.
 pub fn read_unsigned(path: &Path) -> Reading {
-    let unsigned = |draft: rules::LineUpDraft| rules::LineUpDraft { trust: None, ..draft };
-    read_as(path, |text, directory| parse_as(text, directory, unsigned))
+    read_as(path, |draft| rules::LineUpDraft { trust: None, ..draft })
 }
 
-fn read_as(path: &Path, parse: impl Fn(&str, &Path) -> Reading) -> Reading {
-    match read_text(path) {
-        Ok(text) => parse(&text, path.parent().unwrap_or(Path::new("."))),
-        Err(message) => Reading { line_up: None, findings: vec![Finding::error(message)] },
+type Change = fn(rules::LineUpDraft) -> rules::LineUpDraft;
+
+fn read_as(path: &Path, change: Change) -> Reading {
+    let (sources, directory) = if path.is_dir() {
+        (drop_ins::read(path), path)
+    } else {
+        let text = read_text(path).map(|text| Sources::single(&text));
+        let directory = path.parent().unwrap_or(Path::new("."));
+        (text.map_err(|message| vec![Finding::error(message)]), directory)
+    };
+    match sources {
+        Ok(sources) => parse_as(&sources, directory, change),
+        Err(findings) => Reading { line_up: None, findings },
     }
 }
 
 /// Parses the text of a line-up whose sources are relative to `directory`; lists of serial numbers
 /// are read.
 pub fn parse(text: &str, directory: &Path) -> Reading {
-    parse_as(text, directory, |draft| draft)
+    parse_as(&Sources::single(text), directory, |draft| draft)
 }
 
-fn parse_as(
-    text: &str,
-    directory: &Path,
-    change: impl Fn(rules::LineUpDraft) -> rules::LineUpDraft,
-) -> Reading {
+fn parse_as(sources: &Sources, directory: &Path, change: Change) -> Reading {
     let mut findings = Vec::new();
-    let is_xml = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('<');
-    let draft = if is_xml {
-        vendor::parse(text, &mut findings)
-    } else {
-        written::parse(text, &mut findings)
-    };
-    let line_up = draft.map(|draft| rules::check(change(draft), text, directory, &mut findings));
+    let draft = drop_ins::parse(sources, &mut findings);
+    let line_up = draft.map(|draft| rules::check(change(draft), sources, directory, &mut findings));
     let failed = findings.iter().any(Finding::is_error);
     Reading { line_up: line_up.filter(|_| !failed), findings }
 }

@@ -22,7 +22,7 @@ const SLICES_WORTH_A_PREDICTION: u32 = 20;
 /// Print the plan of a line-up: figures, warnings, errors. Sends nothing.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Line-up: our TOML, or a vendor's infocastconfig.xml unchanged.
+    /// Line-up: our TOML, a directory of `*.toml`, or a vendor's infocastconfig.xml unchanged.
     line_up: PathBuf,
     /// Print JSON for machines.
     #[arg(long)]

@@ -48,7 +48,7 @@ pub(super) struct What {
 /// where a rule matches, 1 where none does or the line-up is refused.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Line-up in our TOML.
+    /// Line-up in our TOML, or a directory of `*.toml`.
     line_up: PathBuf,
     #[command(flatten)]
     what: What,

@@ -10,6 +10,7 @@ use stbcast_object::{Group, Micros};
 
 use super::names::did_you_mean;
 use super::repair::{AnnounceDraft, RepairDraft};
+use super::sources::Sources;
 use super::stbconfig::StbConfigDraft;
 use super::target::TargetDraft;
 use super::trust::TrustDraft;
@@ -91,14 +92,14 @@ pub(super) enum SourceDraft {
 /// Checks drafts. The result is whole only when no error was found.
 pub(super) fn check(
     draft: LineUpDraft,
-    text: &str,
+    sources: &Sources,
     directory: &Path,
     findings: &mut Vec<Finding>,
 ) -> LineUp {
     let LineUpDraft { announce, unicast, trust, channels: drafts, stbconfigs, targets } = draft;
     let known: Vec<_> = stbconfigs.iter().map(|draft| draft.name.value.as_str()).collect();
     let mut rules =
-        Rules { text, directory, findings, objects: HashMap::new(), stbconfigs: &known };
+        Rules { sources, directory, findings, objects: HashMap::new(), stbconfigs: &known };
     if drafts.is_empty() {
         rules.findings.push(Finding::error("the line-up has no channel"));
     }
@@ -119,7 +120,7 @@ pub(super) fn check(
 }
 
 pub(super) struct Rules<'a> {
-    text: &'a str,
+    sources: &'a Sources,
     pub(super) directory: &'a Path,
     findings: &'a mut Vec<Finding>,
     /// Every place an object name stands at.
@@ -130,11 +131,11 @@ pub(super) struct Rules<'a> {
 
 impl Rules<'_> {
     pub(super) fn error(&mut self, offset: usize, message: impl Into<String>) {
-        self.findings.push(Finding::error(message).at(self.text, offset));
+        self.findings.push(self.sources.locate(Finding::error(message), offset));
     }
 
     pub(super) fn warn(&mut self, offset: usize, message: impl Into<String>) {
-        self.findings.push(Finding::warning(message).at(self.text, offset));
+        self.findings.push(self.sources.locate(Finding::warning(message), offset));
     }
 
     fn index_objects(&mut self, drafts: &[ChannelDraft]) {

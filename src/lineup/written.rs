@@ -10,6 +10,7 @@ use super::Finding;
 use super::names::nearest;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::rules::{At, ChannelDraft, CrcDraft, LineUpDraft, ObjectDraft, SourceDraft};
+use super::sources::Sources;
 use super::stbconfig::StbConfigWritten;
 use super::target::TargetWritten;
 use super::trust::TrustWritten;
@@ -267,7 +268,11 @@ fn announce(written: Spanned<AnnounceWritten>) -> At<AnnounceDraft> {
 }
 
 /// Reads the TOML; one finding says where it cannot be read.
-pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDraft> {
+pub(super) fn parse(
+    text: &str,
+    sources: &Sources,
+    findings: &mut Vec<Finding>,
+) -> Option<LineUpDraft> {
     match toml::from_str::<File>(text) {
         Ok(file) => Some(LineUpDraft {
             announce: file.announce.map(announce),
@@ -286,7 +291,7 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         Err(error) => {
             let message = explain(error.message());
             let offset = error.span().map_or(0, |span| span.start);
-            findings.push(Finding::error(message).at(text, offset));
+            findings.push(sources.locate(Finding::error(message), offset));
             None
         }
     }

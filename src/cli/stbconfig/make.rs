@@ -18,7 +18,7 @@ use crate::spool::Digest;
 /// infocast URLs are those of the line-up's objects, with their versions.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Line-up in our TOML.
+    /// Line-up in our TOML, or a directory of `*.toml`.
     line_up: PathBuf,
     /// Which [[stbconfig]]; not needed where there is one.
     name: Option<String>,
