@@ -26,6 +26,7 @@ pub mod programme;
 pub mod publish;
 pub mod repair;
 pub mod roster;
+pub mod schedule;
 pub mod serve;
 pub mod signed;
 pub mod spool;

@@ -18,6 +18,7 @@ mod drop_ins;
 mod names;
 mod repair;
 mod rules;
+mod schedule;
 mod sources;
 mod stbconfig;
 mod target;
@@ -27,6 +28,7 @@ mod vendor;
 mod written;
 
 pub(crate) use names::did_you_mean;
+pub use schedule::{Days, InterfaceBudget, Schedule, When, Window};
 use sources::Sources;
 pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
 pub use target::{MacPrefix, Ring, Serials, Target, TargetAnswer};
@@ -57,6 +59,10 @@ pub struct LineUp {
     pub stbconfigs: Vec<StbConfig>,
     /// Which box gets which StbConfig over HTTP; the first rule that matches answers.
     pub targets: Vec<Target>,
+    /// When channels, objects and statements that follow one are on air. No two have the same name.
+    pub schedules: Vec<Schedule>,
+    /// What may be sent on each interface. No two have the same name.
+    pub interfaces: Vec<InterfaceBudget>,
 }
 
 /// The announce session.
@@ -133,6 +139,9 @@ pub struct Channel {
     pub burst_delay: Micros,
     /// Its repair symbols.
     pub repair: Option<Repair>,
+    /// Place in [`LineUp::schedules`] of what it follows, its companion with it; always on air where
+    /// `None`.
+    pub schedule: Option<usize>,
     /// Its objects. No two have the same name.
     pub objects: Vec<Object>,
 }
@@ -141,6 +150,14 @@ impl Channel {
     /// Name of its companion in log and metrics.
     pub fn companion_name(&self) -> String {
         format!("{} repair", self.name)
+    }
+
+    /// The channel as it is sent: what it follows is not part of that.
+    #[must_use]
+    pub fn unscheduled(&self) -> Self {
+        let object = |object: &Object| Object { schedule: None, ..object.clone() };
+        let objects = self.objects.iter().map(object).collect();
+        Self { schedule: None, objects, ..self.clone() }
     }
 }
 
@@ -161,6 +178,8 @@ pub struct Object {
     pub version: Option<String>,
     /// Where its bytes come from.
     pub source: Source,
+    /// Place in [`LineUp::schedules`] of what it follows; sent whenever its channel is where `None`.
+    pub schedule: Option<usize>,
 }
 
 /// Where the bytes of an object come from.

@@ -247,7 +247,7 @@ impl Loader<'_> {
         let files = self.files(place, &payloads, &repaired);
         let bit_rate_bps = plan.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
         // The carousel does not change with its repair symbols.
-        let own = Channel { bit_rate_bps, repair: None, ..channel.clone() };
+        let own = Channel { bit_rate_bps, repair: None, ..channel.unscheduled() };
         let companion = match &plan {
             Some(plan) => flute::companion(channel, plan, (&files, &repaired), self.wall)?,
             None => None,

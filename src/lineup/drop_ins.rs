@@ -151,13 +151,16 @@ pub(super) fn parse(sources: &Sources, findings: &mut Vec<Finding>) -> Option<Li
 
 /// Adds what another file says.
 fn add(to: &mut LineUpDraft, from: LineUpDraft, sources: &Sources, findings: &mut Vec<Finding>) {
-    let LineUpDraft { announce, unicast, trust, channels, stbconfigs, targets } = from;
+    let LineUpDraft { announce, unicast, trust, channels, .. } = from;
+    let LineUpDraft { stbconfigs, targets, schedules, interfaces, .. } = from;
     once(&mut to.announce, announce, "announce", sources, findings);
     once(&mut to.unicast, unicast, "unicast", sources, findings);
     once(&mut to.trust, trust, "trust", sources, findings);
     to.channels.extend(channels);
     to.stbconfigs.extend(stbconfigs);
     to.targets.extend(targets);
+    to.schedules.extend(schedules);
+    to.interfaces.extend(interfaces);
 }
 
 /// Takes what may be said once.

@@ -10,6 +10,7 @@ use stbcast_object::{Group, Micros};
 
 use super::names::did_you_mean;
 use super::repair::{AnnounceDraft, RepairDraft};
+use super::schedule::{InterfaceDraft, ScheduleDraft};
 use super::sources::Sources;
 use super::stbconfig::StbConfigDraft;
 use super::target::TargetDraft;
@@ -40,6 +41,8 @@ pub(super) struct LineUpDraft {
     pub(super) channels: Vec<ChannelDraft>,
     pub(super) stbconfigs: Vec<StbConfigDraft>,
     pub(super) targets: Vec<TargetDraft>,
+    pub(super) schedules: Vec<ScheduleDraft>,
+    pub(super) interfaces: Vec<InterfaceDraft>,
 }
 
 /// A channel as somebody wrote it.
@@ -54,6 +57,7 @@ pub(super) struct ChannelDraft {
     pub(super) ttl: Option<At<i64>>,
     pub(super) dscp: Option<At<i64>>,
     pub(super) interface: Option<String>,
+    pub(super) schedule: Option<At<String>>,
     pub(super) burst_us: Option<At<i64>>,
     pub(super) burst_delay_ms: Option<At<i64>>,
     pub(super) repair: Option<At<RepairDraft>>,
@@ -70,6 +74,7 @@ pub(super) struct ObjectDraft {
     pub(super) delay_ms: Option<At<i64>>,
     pub(super) version: Option<At<String>>,
     pub(super) source: At<SourceDraft>,
+    pub(super) schedule: Option<At<String>>,
 }
 
 /// How trailers are made, as somebody wrote it.
@@ -96,10 +101,13 @@ pub(super) fn check(
     directory: &Path,
     findings: &mut Vec<Finding>,
 ) -> LineUp {
-    let LineUpDraft { announce, unicast, trust, channels: drafts, stbconfigs, targets } = draft;
+    let LineUpDraft { announce, unicast, trust, channels: drafts, .. } = draft;
+    let LineUpDraft { stbconfigs, targets, schedules, interfaces, .. } = draft;
     let known: Vec<_> = stbconfigs.iter().map(|draft| draft.name.value.as_str()).collect();
+    let named: Vec<_> = schedules.iter().map(|draft| draft.name.value.as_str()).collect();
+    let objects = HashMap::new();
     let mut rules =
-        Rules { sources, directory, findings, objects: HashMap::new(), stbconfigs: &known };
+        Rules { sources, directory, findings, objects, stbconfigs: &known, schedules: &named };
     if drafts.is_empty() {
         rules.findings.push(Finding::error("the line-up has no channel"));
     }
@@ -115,8 +123,19 @@ pub(super) fn check(
     let unicast = unicast.and_then(|draft| rules.unicast(draft, &checked, announce.is_some()));
     let trust = trust.as_ref().and_then(|draft| rules.trust(draft, announce.is_some()));
     let targets = rules.targets(&targets, &known);
+    let interfaces = rules.interfaces(&interfaces, &checked, announced.as_ref());
+    let schedules = rules.schedules(&schedules);
     let channels = checked.into_iter().map(|(channel, _)| channel).collect();
-    LineUp { announce: announced, unicast, trust, channels, stbconfigs, targets }
+    LineUp {
+        announce: announced,
+        unicast,
+        trust,
+        channels,
+        stbconfigs,
+        targets,
+        schedules,
+        interfaces,
+    }
 }
 
 pub(super) struct Rules<'a> {
@@ -127,6 +146,8 @@ pub(super) struct Rules<'a> {
     objects: HashMap<String, Vec<ObjectId>>,
     /// Names of the StbConfigs.
     stbconfigs: &'a [&'a str],
+    /// Names of the schedules.
+    pub(super) schedules: &'a [&'a str],
 }
 
 impl Rules<'_> {
@@ -174,6 +195,7 @@ impl Rules<'_> {
         let pause = draft.burst_delay_ms.as_ref();
         let pause = pause.map_or(0, |p| self.within(p, "burst_delay_ms", 0..=86_400_000));
         let bit_rate_bps = self.bit_rate(&draft.bit_rate_kbps);
+        let schedule = self.followed(draft.schedule.as_ref());
         let group = self.group(&draft.group);
         let objects: Vec<_> = draft.objects.iter().map(|object| self.object(object)).collect();
         let objects: Option<Vec<_>> = objects.into_iter().collect();
@@ -203,6 +225,7 @@ impl Rules<'_> {
                 Some(checked) => Some(checked?),
                 None => None,
             },
+            schedule,
             objects,
         })
     }
@@ -249,7 +272,7 @@ impl Rules<'_> {
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "range checked")]
-    fn bit_rate(&mut self, written: &At<f64>) -> u64 {
+    pub(super) fn bit_rate(&mut self, written: &At<f64>) -> u64 {
         if !(1.0..=100_000_000.0).contains(&written.value) {
             let message = format!("bit rate {} kbit/s is not in 1 to 100000000", written.value);
             self.error(written.offset, message);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde_spanned::Spanned;
 use stbcast_flute::STATEMENT_BYTES_MAX;
 
@@ -42,6 +43,8 @@ pub struct Document {
     pub path: PathBuf,
     /// What it says.
     pub bytes: Arc<[u8]>,
+    /// Place in [`super::LineUp::schedules`] of what it follows; always said where `None`.
+    pub schedule: Option<usize>,
 }
 
 impl fmt::Debug for Document {
@@ -53,24 +56,69 @@ impl fmt::Debug for Document {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TrustWritten {
-    roots: Spanned<Vec<Spanned<String>>>,
+    roots: Spanned<Vec<Spanned<DocumentWritten>>>,
     #[serde(default)]
-    releases: Vec<Spanned<String>>,
+    releases: Vec<Spanned<DocumentWritten>>,
     #[serde(default)]
-    permits: Vec<Spanned<String>>,
+    permits: Vec<Spanned<DocumentWritten>>,
+}
+
+/// A file, or a table that says when it is said.
+struct DocumentWritten(DocumentDraft);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DocumentTable {
+    file: String,
+    schedule: Option<Spanned<String>>,
+}
+
+impl<'de> Deserialize<'de> for DocumentWritten {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DocumentVisitor;
+        impl<'de> Visitor<'de> for DocumentVisitor {
+            type Value = DocumentWritten;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "a path, or a table like { file = \"42.release.cose\", schedule = \"night\" }",
+                )
+            }
+            fn visit_str<E>(self, file: &str) -> Result<DocumentWritten, E> {
+                let file = file.to_owned();
+                Ok(DocumentWritten(DocumentDraft { file, schedule: None }))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DocumentWritten, A::Error> {
+                let table = DocumentTable::deserialize(MapAccessDeserializer::new(map))?;
+                let DocumentTable { file, schedule } = table;
+                Ok(DocumentWritten(DocumentDraft { file, schedule: schedule.map(at) }))
+            }
+        }
+        deserializer.deserialize_any(DocumentVisitor)
+    }
+}
+
+/// A signed document as somebody wrote it.
+#[derive(Clone, Debug)]
+struct DocumentDraft {
+    file: String,
+    schedule: Option<At<String>>,
 }
 
 /// `[trust]` as somebody wrote it.
 #[derive(Clone, Debug)]
 pub(super) struct TrustDraft {
-    roots: At<Vec<At<String>>>,
-    releases: Vec<At<String>>,
-    permits: Vec<At<String>>,
+    roots: At<Vec<At<DocumentDraft>>>,
+    releases: Vec<At<DocumentDraft>>,
+    permits: Vec<At<DocumentDraft>>,
 }
 
 impl TrustWritten {
     pub(super) fn into_draft(self) -> TrustDraft {
-        let list = |written: Vec<Spanned<String>>| written.into_iter().map(at).collect();
+        let document = |written| {
+            let At { value: DocumentWritten(value), offset } = at(written);
+            At { value, offset }
+        };
+        let list = |written: Vec<_>| written.into_iter().map(document).collect();
         let At { value: roots, offset } = at(self.roots);
         TrustDraft {
             roots: At { value: list(roots), offset },
@@ -97,6 +145,11 @@ impl Rules<'_> {
                            with and all that follow it";
             self.error(draft.roots.offset, message);
         }
+        for scheduled in draft.roots.value.iter().filter_map(|root| root.value.schedule.as_ref()) {
+            let message =
+                "roots follow no schedule: boxes check by them whatever they hear, at any time";
+            self.error(scheduled.offset, message);
+        }
         self.twice(draft);
         let roots = self.documents("roots", &draft.roots.value);
         let releases = self.documents("releases", &draft.releases);
@@ -104,7 +157,7 @@ impl Rules<'_> {
         Some(Trust { roots: roots?, releases: releases?, permits: permits? })
     }
 
-    fn documents(&mut self, what: &str, files: &[At<String>]) -> Option<Vec<Document>> {
+    fn documents(&mut self, what: &str, files: &[At<DocumentDraft>]) -> Option<Vec<Document>> {
         if let Some(more) = files.get(STATEMENTS_MAX) {
             let message =
                 format!("{} {what}: at most {STATEMENTS_MAX} go on air together", files.len());
@@ -115,23 +168,25 @@ impl Rules<'_> {
         documents.into_iter().collect()
     }
 
-    fn document(&mut self, At { value: name, offset }: &At<String>) -> Option<Document> {
-        let path = self.directory.join(name);
+    fn document(&mut self, At { value: draft, offset }: &At<DocumentDraft>) -> Option<Document> {
+        let schedule = self.followed(draft.schedule.as_ref());
+        let path = self.directory.join(&draft.file);
         let bytes = read_at_most(&path, STATEMENT_BYTES_MAX as u64);
         let bytes = bytes.map_err(|problem| self.error(*offset, problem)).ok()?;
         if bytes.is_empty() {
             self.error(*offset, format!("{} is empty", path.display()));
             return None;
         }
-        Some(Document { path, bytes: bytes.into() })
+        Some(Document { path, bytes: bytes.into(), schedule })
     }
 
     fn twice(&mut self, draft: &TrustDraft) {
         let mut seen = HashMap::new();
         let lists = [&draft.roots.value, &draft.releases, &draft.permits];
         for file in lists.into_iter().flatten() {
-            if seen.insert(&file.value, ()).is_some() {
-                self.error(file.offset, format!("`{}` stands twice in `trust`", file.value));
+            let At { value: DocumentDraft { file, .. }, offset } = file;
+            if seen.insert(file, ()).is_some() {
+                self.error(*offset, format!("`{file}` stands twice in `trust`"));
             }
         }
     }
@@ -209,6 +264,32 @@ mod tests {
         let many = read(directory, &format!("roots = [{many}]"));
         let many: Vec<_> = many.errors().map(ToString::to_string).collect();
         assert!(many.iter().any(|it| it.contains("17 roots: at most 16")), "{many:?}");
+    }
+
+    #[test]
+    fn releases_follow_a_schedule_and_roots_do_not() {
+        let site = site();
+        let read = |roots: &str, release: &str| {
+            let trust = format!("roots = [{roots}]\nreleases = [{release}]");
+            read(
+                site.path(),
+                &format!(
+                    "{trust}\n[[schedule]]\nname = \"night\"\ntimezone = \"UTC\"\n\
+                [[schedule.window]]\nfrom = \"01:00\"\nto = \"05:00\""
+                ),
+            )
+        };
+        let scheduled = "{ file = \"42.release.cose\", schedule = \"night\" }";
+        let trust = read("\"1.root.cose\"", scheduled).line_up.unwrap().trust.unwrap();
+        assert_eq!((trust.releases[0].schedule, trust.roots[0].schedule), (Some(0), None));
+        let one =
+            |reading: Reading| -> String { reading.errors().map(ToString::to_string).collect() };
+        let unknown = one(read("\"1.root.cose\"", &scheduled.replace("night", "nigth")));
+        assert!(unknown.contains("line 4, column 52: no schedule `nigth`"), "{unknown}");
+        let root = one(read("{ file = \"1.root.cose\", schedule = \"night\" }", scheduled));
+        assert!(root.contains("roots follow no schedule"), "{root}");
+        let key = one(read("\"1.root.cose\"", "{ file = \"42.release.cose\", when = \"night\" }"));
+        assert!(key.contains("unknown key `when`"), "{key}");
     }
 
     #[test]

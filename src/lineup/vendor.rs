@@ -68,6 +68,8 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         channels,
         stbconfigs: Vec::new(),
         targets: Vec::new(),
+        schedules: Vec::new(),
+        interfaces: Vec::new(),
     })
 }
 
@@ -239,6 +241,7 @@ impl Vendor<'_> {
             ttl: self.optional_number(parameters, "time-to-live"),
             dscp: None,
             interface: None,
+            schedule: None,
             burst_us: None,
             burst_delay_ms: self.optional_number(parameters, "burst-delay"),
             repair: None,
@@ -287,6 +290,7 @@ impl Vendor<'_> {
             delay_ms: self.optional_number(object, "delay"),
             version: None,
             source: source?,
+            schedule: None,
         })
     }
 

@@ -10,6 +10,7 @@ use super::Finding;
 use super::names::nearest;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::rules::{At, ChannelDraft, CrcDraft, LineUpDraft, ObjectDraft, SourceDraft};
+use super::schedule::{InterfaceWritten, ScheduleWritten};
 use super::sources::Sources;
 use super::stbconfig::StbConfigWritten;
 use super::target::TargetWritten;
@@ -28,6 +29,10 @@ struct File {
     stbconfig: Vec<Spanned<StbConfigWritten>>,
     #[serde(default)]
     target: Vec<Spanned<TargetWritten>>,
+    #[serde(default)]
+    schedule: Vec<ScheduleWritten>,
+    #[serde(default)]
+    interface: Vec<InterfaceWritten>,
 }
 
 #[derive(Deserialize)]
@@ -41,6 +46,7 @@ struct ChannelWritten {
     ttl: Option<Spanned<i64>>,
     dscp: Option<Spanned<i64>>,
     interface: Option<String>,
+    schedule: Option<Spanned<String>>,
     burst_us: Option<Spanned<i64>>,
     burst_delay_ms: Option<Spanned<i64>>,
     repair: Option<Spanned<RepairWritten>>,
@@ -107,6 +113,7 @@ struct ObjectWritten {
     crc: Option<Spanned<CrcWritten>>,
     delay_ms: Option<Spanned<i64>>,
     version: Option<Spanned<String>>,
+    schedule: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -225,6 +232,7 @@ impl ObjectWritten {
             delay_ms: self.delay_ms.map(at),
             version: self.version.map(at),
             source: At { value: source.value.0, offset: source.offset },
+            schedule: self.schedule.map(at),
         }
     }
 }
@@ -241,6 +249,7 @@ fn draft(written: Spanned<ChannelWritten>) -> ChannelDraft {
         ttl: channel.ttl.map(at),
         dscp: channel.dscp.map(at),
         interface: channel.interface,
+        schedule: channel.schedule.map(at),
         burst_us: channel.burst_us.map(at),
         burst_delay_ms: channel.burst_delay_ms.map(at),
         repair: channel.repair.map(repair),
@@ -287,6 +296,8 @@ pub(super) fn parse(
             channels: file.channel.into_iter().map(draft).collect(),
             stbconfigs: file.stbconfig.into_iter().map(StbConfigWritten::draft).collect(),
             targets: file.target.into_iter().map(TargetWritten::draft).collect(),
+            schedules: file.schedule.into_iter().map(ScheduleWritten::into_draft).collect(),
+            interfaces: file.interface.into_iter().map(InterfaceWritten::into_draft).collect(),
         }),
         Err(error) => {
             let message = explain(error.message());

@@ -64,6 +64,7 @@ pub(super) fn companion(
         group: plan.group,
         bit_rate_bps: plan.companion_bps,
         protocol: Protocol::Flute,
+        schedule: None,
         objects: Vec::new(),
         ..channel.clone()
     };
@@ -104,6 +105,7 @@ pub(super) fn announce(
         burst: BURST,
         burst_delay: Micros::ZERO,
         repair: None,
+        schedule: None,
         objects: Vec::new(),
     };
     Ok(Some(ChannelProgramme {
@@ -153,7 +155,7 @@ impl Loader<'_> {
         }
         let carousel = flute_channel::carousel(channel, entries, self.wall)?;
         Ok(ChannelProgramme {
-            channel: channel.clone(),
+            channel: channel.unscheduled(),
             carousel: Carousel::Flute(Box::new(carousel)),
             payloads,
             digests,

@@ -40,6 +40,7 @@ impl Rules<'_> {
             delay: Micros::from_millis(u64::try_from(delay).unwrap_or(0)),
             version: draft.version.as_ref().map(|version| version.value.clone()),
             source: source?,
+            schedule: self.followed(draft.schedule.as_ref()),
         })
     }
 
