@@ -15,6 +15,7 @@ pub mod carousel;
 pub mod cli;
 pub mod companion;
 pub mod contents;
+pub mod diff;
 pub(crate) mod flute_channel;
 pub mod http;
 pub mod keys;

@@ -1,7 +1,7 @@
 //! `stbcast check`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,7 +9,8 @@ use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::complain;
-use crate::lineup;
+use crate::diff::Difference;
+use crate::lineup::{self, LineUp};
 use crate::plan::prediction::{Missing, Times};
 use crate::plan::{
     AnnouncePlan, ChannelPlan, Plan, RepairPlan, StatementPlan, SymbolsPlan, TargetPlan, TrustPlan,
@@ -24,6 +25,9 @@ const SLICES_WORTH_A_PREDICTION: u32 = 20;
 pub(super) struct Arguments {
     /// Line-up: our TOML, a directory of `*.toml`, or a vendor's infocastconfig.xml unchanged.
     line_up: PathBuf,
+    /// Print what changes from this line-up to the other, too.
+    #[arg(long, value_name = "OLD")]
+    against: Option<PathBuf>,
     /// Print JSON for machines.
     #[arg(long)]
     json: bool,
@@ -32,11 +36,26 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn run(self) -> ExitCode {
         let reading = lineup::read(&self.line_up);
+        let difference = match (&self.against, &reading.line_up) {
+            (Some(old), Some(new)) => match difference(old, new) {
+                Ok(difference) => Some(difference),
+                Err(message) => {
+                    complain(message);
+                    return ExitCode::FAILURE;
+                }
+            },
+            _ => None,
+        };
         let plan = match reading.line_up {
             Some(line_up) => plan_with_images(&line_up, reading.findings),
             None => Plan::of_findings(reading.findings),
         };
-        let text = if self.json { json(&plan) } else { text(&plan) };
+        let text = if self.json {
+            json(&plan, difference.as_ref())
+        } else {
+            let changes = difference.map(|changes| format!("\n{changes}\n")).unwrap_or_default();
+            text(&plan) + &changes
+        };
         let written = std::io::stdout().lock().write_all(text.as_bytes());
         if !self.json {
             let path = self.line_up.display();
@@ -49,8 +68,26 @@ impl Arguments {
     }
 }
 
-fn json(plan: &Plan) -> String {
-    serde_json::to_string_pretty(plan).map_or_else(|error| error.to_string(), |text| text + "\n")
+/// What changes from the line-up at `old`.
+fn difference(old: &Path, new: &LineUp) -> Result<Difference, String> {
+    let reading = lineup::read(old);
+    let shown = old.display();
+    let errors: String =
+        reading.errors().map(|finding| format!("error: {shown}: {finding}\n")).collect();
+    let old = reading.line_up.ok_or_else(|| errors.trim_end().to_owned())?;
+    Ok(Difference::between_files(&old, new))
+}
+
+fn json(plan: &Plan, difference: Option<&Difference>) -> String {
+    #[derive(serde::Serialize)]
+    struct Told<'a> {
+        #[serde(flatten)]
+        plan: &'a Plan,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        difference: Option<&'a Difference>,
+    }
+    let told = Told { plan, difference };
+    serde_json::to_string_pretty(&told).map_or_else(|error| error.to_string(), |text| text + "\n")
 }
 
 fn text(plan: &Plan) -> String {

@@ -151,8 +151,17 @@ pub(super) fn parse(sources: &Sources, findings: &mut Vec<Finding>) -> Option<Li
 
 /// Adds what another file says.
 fn add(to: &mut LineUpDraft, from: LineUpDraft, sources: &Sources, findings: &mut Vec<Finding>) {
-    let LineUpDraft { announce, unicast, trust, channels, .. } = from;
-    let LineUpDraft { stbconfigs, targets, schedules, interfaces, .. } = from;
+    // Each key has its line here: one that is forgotten would be read from the first file alone.
+    let LineUpDraft {
+        announce,
+        unicast,
+        trust,
+        channels,
+        stbconfigs,
+        targets,
+        schedules,
+        interfaces,
+    } = from;
     once(&mut to.announce, announce, "announce", sources, findings);
     once(&mut to.unicast, unicast, "unicast", sources, findings);
     once(&mut to.trust, trust, "trust", sources, findings);
