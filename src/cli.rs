@@ -1,6 +1,7 @@
 //! The command line: one file per verb.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +36,15 @@ enum Verb {
 /// Tells the user what went wrong; that nobody listens is no reason to stop.
 fn complain(what: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "{what}");
+}
+
+/// Where a headend keeps what outlives it: under systemd the state directory, for a person the user's.
+fn default_state() -> Option<PathBuf> {
+    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from);
+    let of_user = || directory("XDG_STATE_HOME").filter(|path| path.is_absolute());
+    let home = || directory("HOME").map(|home| home.join(".local").join("state"));
+    let state = || of_user().or_else(home).map(|state| state.join("stbcast"));
+    directory("STATE_DIRECTORY").or_else(state)
 }
 
 /// Runs the program with the arguments of this process: exit code 0 when it did what was asked, 1

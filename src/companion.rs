@@ -1,9 +1,11 @@
 //! The repair symbols of a channel in figures: which objects have some, and at which rate they go.
 
 use stbcast_fec::{Choice, Geometry, GeometryError};
+use stbcast_flute::fdt::File;
 use stbcast_flute::{
     COMPANION_OVERHEAD_BYTES, DEFAULT_TSI, FdtSender, FdtSettings, Fti, SOURCE_HEAD_BYTES,
 };
+use stbcast_infocast::Carousel;
 use stbcast_object::limits::IP_PACKET_BYTES_MAX;
 use stbcast_object::{Group, Micros};
 
@@ -106,13 +108,36 @@ pub fn plan(
     place: usize,
 ) -> Result<Option<CompanionPlan>, String> {
     let Some(channel) = line_up.channels.get(place) else { return Ok(None) };
-    let Some(repair) = &channel.repair else { return Ok(None) };
-    let Some(group) = repair.group else { return Ok(None) };
+    let Some((repair, group)) = repair_of(channel) else { return Ok(None) };
     let id = |object| ObjectId { channel: place, object };
     let objects = channel.objects.iter().enumerate();
     let objects: Vec<_> = objects
         .map(|(at, object)| geometry(channel, object, (repair, group), contents.length(id(at))))
         .collect();
+    let of_fdt = fdt_bps(line_up, contents, place, &objects, group);
+    let carousel =
+        |bit_rate_bps| contents.carousel(place, &Channel { bit_rate_bps, ..channel.clone() });
+    plan_of(channel, objects, of_fdt, carousel)
+}
+
+/// The repair symbols that a channel has in a companion, and its group.
+fn repair_of(channel: &Channel) -> Option<(&Repair, Group)> {
+    let repair = channel.repair.as_ref()?;
+    Some((repair, repair.group?))
+}
+
+/// The same of a channel whose objects have these geometries. `carousel` makes the carousel at a rate,
+/// and the companion describes its objects at `of_fdt` bits of IP per second.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn plan_of(
+    channel: &Channel,
+    objects: Vec<Result<Geometry, NoRepair>>,
+    of_fdt: u64,
+    carousel: impl Fn(u64) -> Result<Carousel, String>,
+) -> Result<Option<CompanionPlan>, String> {
+    let Some((repair, group)) = repair_of(channel) else { return Ok(None) };
     let load = Load::of(&objects, repair.ratio, group);
     if objects.iter().all(Result::is_err) {
         let source_bps = channel.bit_rate_bps;
@@ -125,21 +150,17 @@ pub fn plan(
             symbols_per_1000_s,
         }));
     }
-    let of_fdt = fdt_bps(line_up, contents, place, &objects, group);
+    let span = |source_bps| -> Result<f64, String> {
+        Ok(span_seconds(channel, &objects, source_bps, &carousel(source_bps)?))
+    };
     let companion_bps = |source_bps| -> Result<u64, String> {
-        let span = span_seconds(contents, place, channel, (&objects, source_bps))?;
-        Ok((whole(load.bits / span) + of_fdt).max(BIT_RATE_MIN))
+        Ok((whole(load.bits / span(source_bps)?) + of_fdt).max(BIT_RATE_MIN))
     };
     let source_bps =
         if repair.keep_total { source_bps(channel, companion_bps)? } else { channel.bit_rate_bps };
-    let span = span_seconds(contents, place, channel, (&objects, source_bps))?;
-    Ok(Some(CompanionPlan {
-        group,
-        companion_bps: companion_bps(source_bps)?,
-        symbols_per_1000_s: whole(load.symbols / span * 1_000.0),
-        objects,
-        source_bps,
-    }))
+    let (companion_bps, span) = (companion_bps(source_bps)?, span(source_bps)?);
+    let symbols_per_1000_s = whole(load.symbols / span * 1_000.0);
+    Ok(Some(CompanionPlan { group, objects, source_bps, companion_bps, symbols_per_1000_s }))
 }
 
 /// What the companion sends while its channel sends every object once.
@@ -193,17 +214,15 @@ fn source_bps(
 /// Seconds from one pass of the channel's objects with repair symbols to the next at a rate. Where
 /// their delays differ the shortest counts, so that none has fewer symbols than it should.
 fn span_seconds(
-    contents: &Contents,
-    place: usize,
     channel: &Channel,
-    (objects, source_bps): (&[Result<Geometry, NoRepair>], u64),
-) -> Result<f64, String> {
-    let carousel =
-        contents.carousel(place, &Channel { bit_rate_bps: source_bps, ..channel.clone() })?;
+    objects: &[Result<Geometry, NoRepair>],
+    source_bps: u64,
+    carousel: &Carousel,
+) -> f64 {
     let plan = carousel.plan(source_bps, channel.group.ip_udp_bytes());
     let repaired = channel.objects.iter().zip(objects).filter(|(_, geometry)| geometry.is_ok());
     let delay = repaired.map(|(object, _)| object.delay).min().unwrap_or_default();
-    Ok(plan.cycle.after(channel.burst_delay).max(delay).as_secs_f64().max(1e-6))
+    plan.cycle.after(channel.burst_delay).max(delay).as_secs_f64().max(1e-6)
 }
 
 /// Bits of IP per second of a companion's own description.
@@ -215,10 +234,24 @@ fn fdt_bps(
     group: Group,
 ) -> u64 {
     let file = |(object, geometry): (usize, &Result<Geometry, NoRepair>)| {
-        let fti = Fti::of_geometry((*geometry).as_ref().ok().copied()?);
-        expected(line_up, contents, ObjectId { channel: place, object }, Some(fti)).ok().flatten()
+        described(line_up, contents, ObjectId { channel: place, object }, geometry)
     };
-    let files = objects.iter().enumerate().filter_map(file).collect();
+    described_bps(objects.iter().enumerate().filter_map(file).collect(), group)
+}
+
+/// An object as its companion describes it; `None` where it has no repair symbols.
+pub(crate) fn described(
+    line_up: &LineUp,
+    contents: &Contents,
+    id: ObjectId,
+    geometry: &Result<Geometry, NoRepair>,
+) -> Option<File> {
+    let fti = Fti::of_geometry(geometry.as_ref().ok().copied()?);
+    expected(line_up, contents, id, Some(fti)).ok().flatten()
+}
+
+/// Bits of IP per second that describe these objects to `group`.
+pub(crate) fn described_bps(files: Vec<File>, group: Group) -> u64 {
     let sender = FdtSender::new(FdtSettings::new(DEFAULT_TSI), files, Micros::ZERO);
     sender.map_or(0, |sender| sender.bits_per_second(group.ip_udp_bytes()))
 }

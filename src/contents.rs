@@ -1,6 +1,6 @@
 //! What the objects of a line-up are: sizes and texts, before anything is copied or sent.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use stbcast_bootcast::stbconfig::DOCUMENT_BYTES_MAX;
@@ -23,14 +23,20 @@ pub struct Contents {
     images: HashSet<ObjectId>,
     /// Control objects that somebody wrote as XML.
     documents: HashSet<ObjectId>,
+    /// What control objects in files name.
+    named: HashMap<ObjectId, Vec<ObjectId>>,
+    /// What StbConfigs name, by their names.
+    stbconfigs: HashMap<String, Vec<ObjectId>>,
 }
 
 impl Contents {
     /// Looks at every source: files must be there, and what a bootcast information or a StbConfig
     /// names should be on air. What is wrong is added to `findings`.
     pub fn survey(line_up: &LineUp, findings: &mut Vec<Finding>) -> Self {
-        let images = stbconfig::survey(line_up, findings).into_iter().collect();
-        let mut contents = Self { lengths: Vec::new(), images, documents: HashSet::new() };
+        let stbconfigs = stbconfig::survey(line_up, findings);
+        let images = stbconfigs.values().flatten().copied().collect();
+        let (documents, named) = (HashSet::new(), HashMap::new());
+        let mut contents = Self { lengths: Vec::new(), images, documents, named, stbconfigs };
         for (channel, object, id) in objects(line_up) {
             contents.images.extend(object.source.named());
             if let (Source::File(path), true) = (&object.source, object.is_control()) {
@@ -76,6 +82,20 @@ impl Contents {
     /// Whether an object is a StbConfig.
     pub fn is_stbconfig(&self, id: ObjectId, object: &Object) -> bool {
         matches!(object.source, Source::StbConfig(_)) || self.documents.contains(&id)
+    }
+
+    /// The objects that a control object names.
+    pub fn named_by(&self, id: ObjectId, object: &Object) -> Vec<ObjectId> {
+        match &object.source {
+            Source::StbConfig(name) => self.named_by_stbconfig(name).to_vec(),
+            Source::File(_) => self.named.get(&id).cloned().unwrap_or_default(),
+            source => source.named().collect(),
+        }
+    }
+
+    /// The objects that the StbConfig of this name names.
+    pub fn named_by_stbconfig(&self, name: &str) -> &[ObjectId] {
+        self.stbconfigs.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The entry of an object whose bytes are `length` long, trailers not computed yet.
@@ -132,7 +152,7 @@ impl Contents {
             let what = format!("object `{}`", object.name);
             let (told, named) = stbconfig::lint_bytes(line_up, &what, &text, None);
             findings.extend(told.into_iter().map(|(_, message)| Finding::warning(message)));
-            self.images.extend(named);
+            self.note_named(id, named);
             return;
         }
         let info = match BootcastInfo::parse(&text) {
@@ -143,10 +163,11 @@ impl Contents {
                 return;
             }
         };
+        let mut named = Vec::new();
         for part in Part::ALL {
             let Some(image) = info.part(part) else { continue };
             match find(line_up, image.group, &image.name) {
-                Some(id) => drop(self.images.insert(id)),
+                Some(id) => named.push(id),
                 None => {
                     let message = format!(
                         "object `{}` names the {} `{}` on {}, which is not in this line-up",
@@ -159,10 +180,16 @@ impl Contents {
                 }
             }
         }
+        self.note_named(id, named);
         if info.splash.is_none() {
             let message = format!("object `{}` names no splash: boxes boot black", object.name);
             findings.push(Finding::warning(message));
         }
+    }
+
+    fn note_named(&mut self, id: ObjectId, named: Vec<ObjectId>) {
+        self.images.extend(&named);
+        self.named.insert(id, named);
     }
 }
 

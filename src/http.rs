@@ -95,8 +95,12 @@ impl Http {
     }
 
     /// What is offered goes on air: its images can be had by their digests from now on, beside those it
-    /// replaces, which can as long as they are on air.
+    /// replaces, which can as long as they are on air. What it has killed is answered no more at once.
     pub fn offer(&mut self, next: Site) {
+        if self.shared.site.get().has_killed_of(&next) {
+            self.next = Some(next);
+            return self.go_live();
+        }
         self.shared.site.replace_with(|site| site.beside(&next));
         self.next = Some(next);
     }

@@ -63,6 +63,11 @@ impl Launch {
         &self.programme.channel.name
     }
 
+    /// Bits of IP per second.
+    pub(crate) const fn bit_rate_bps(&self) -> u64 {
+        self.programme.channel.bit_rate_bps
+    }
+
     /// Whether it is a companion or an announce session, which have no cycles.
     pub(crate) const fn is_session(&self) -> bool {
         !self.programme.carousel.has_cycles()
@@ -83,6 +88,10 @@ enum Command {
     Describe { channel: String, said: Description },
     /// Takes a channel off the air when its cycle is complete.
     Retire { channel: String, generation: u64 },
+    /// Takes a channel off the air at once, in the middle of its cycle.
+    Silence { channel: String, generation: u64 },
+    /// Sends a channel at so many bits of IP per second from now on.
+    Rate { channel: String, bit_rate_bps: u64 },
     /// Once every channel has completed this many cycles, send no more and tell
     /// [`Report::CyclesDone`].
     ReportCycles(u64),
@@ -211,6 +220,10 @@ impl Loop {
                     }
                 }
                 Ok(Command::Describe { channel, said }) => self.describe(&channel, said, now),
+                Ok(Command::Silence { channel, generation }) => self.silence(&channel, generation),
+                Ok(Command::Rate { channel, bit_rate_bps }) => {
+                    self.hurry(&channel, now, |on_air| on_air.set_rate(bit_rate_bps, now));
+                }
                 Ok(Command::ReportCycles(cycles)) => {
                     self.cycles = Some(cycles);
                     self.check_cycles();
@@ -261,13 +274,41 @@ impl Loop {
         }
     }
 
+    /// Removes a channel whatever it is doing.
+    fn silence(&mut self, name: &str, generation: u64) {
+        let id = self.id(name);
+        match id.and_then(|id| self.channels.remove(&id)) {
+            Some(gone) => {
+                self.deadlines.retain(|Reverse((_, other))| Some(*other) != id);
+                self.gone(gone, generation);
+            }
+            None => self.tell_retired(name, generation),
+        }
+    }
+
+    fn gone(&mut self, gone: OnAir, generation: u64) {
+        self.tell_retired(gone.name(), generation);
+        let _ = self.reports.send(Report::Spent(gone.spent()));
+        self.check_cycles();
+    }
+
     /// An announce session has something new to say: it is not waited for until the next second.
     fn describe(&mut self, name: &str, said: Description, now: Micros) {
-        let found = self.channels.iter_mut().find(|(_, on_air)| on_air.name() == name);
-        let Some((&id, on_air)) = found else { return };
-        on_air.describe(said, now);
+        self.hurry(name, now, |on_air| on_air.describe(said, now));
+    }
+
+    /// Changes a channel and gives it its turn, whenever that would have been.
+    fn hurry(&mut self, name: &str, now: Micros, change: impl FnOnce(&mut OnAir)) {
+        let Some(id) = self.id(name) else { return };
+        if let Some(on_air) = self.channels.get_mut(&id) {
+            change(on_air);
+        }
         self.deadlines.retain(|Reverse((_, other))| *other != id);
         self.deadlines.push(Reverse((now, id)));
+    }
+
+    fn id(&self, name: &str) -> Option<u64> {
+        self.channels.iter().find(|(_, on_air)| on_air.name() == name).map(|(id, _)| *id)
     }
 
     /// Changes what waits for the end of a cycle, which will not come any more.
@@ -312,10 +353,8 @@ impl Loop {
             }
             Turn::Retired { generation } => {
                 if let Some(gone) = self.channels.remove(&id) {
-                    self.tell_retired(gone.name(), generation);
-                    let _ = self.reports.send(Report::Spent(gone.spent()));
+                    self.gone(gone, generation);
                 }
-                self.check_cycles();
             }
         }
     }

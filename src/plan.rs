@@ -210,7 +210,7 @@ impl Plan {
 }
 
 /// Plans a line-up whose file gave `findings` already. What releases name is compared with the line-up
-/// when its bytes are read, by [`crate::programme::load`] or [`plan_with_images`].
+/// when its bytes are read, by [`crate::programme::Stock::load`] or [`plan_with_images`].
 pub fn plan(line_up: &LineUp, findings: Vec<Finding>) -> Plan {
     planned(line_up, findings, false)
 }

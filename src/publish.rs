@@ -27,7 +27,7 @@ use stbcast_flute::Statement;
 
 use crate::lineup::{ANNOUNCE_NAME, Finding};
 use crate::onair::{Drivers, Launch, Report};
-use crate::programme::{ChannelProgramme, Programme};
+use crate::programme::{Absent, ChannelProgramme, Programme};
 use crate::transmit::{TransmitError, TransmitPath};
 
 mod announcer;
@@ -116,6 +116,7 @@ impl Publisher {
     /// When a channel's socket cannot be opened; everything stays as it was. When the system has no
     /// thread to give.
     pub fn publish(&mut self, programme: Programme) -> Result<Changes, TransmitError> {
+        self.silence(&programme.absent);
         let mut draft = Draft::default();
         for mut channel in programme.channels {
             let companion = channel.companion.take();
@@ -135,11 +136,12 @@ impl Publisher {
         self.leaving.retain(|name| !draft.told.contains_key(name));
         let retirements = self.leaving.iter().cloned().collect();
         let leaving = Stage { retirements, ..Stage::default() };
-        let Draft { announce, images, control, followers, told, unchanged } = draft;
+        let Draft { announce, images, control, followers, told, unchanged, paced } = draft;
         let changed = announce.launches.len()
             + images.launches.len()
             + control.launches.len()
-            + followers.len();
+            + followers.len()
+            + paced.len();
         let retired = leaving.retirements.len();
         (self.generation, self.told, self.followers) = (self.generation + 1, told, followers);
         match (&mut self.announcer, announces) {
@@ -150,13 +152,42 @@ impl Publisher {
         if let Some(announcer) = &mut self.announcer {
             announcer.withdraw(|statement| programme.statements.contains(statement));
         }
-        (self.statements, self.coming) = (programme.statements, None);
+        self.statements = programme.statements;
         let signed = Stage { signs: true, ..Stage::default() };
         self.stages = VecDeque::from([announce, images, control, signed, leaving]);
         self.waiting.clear();
         self.announce_ahead(&unchanged);
+        for launch in paced {
+            self.drivers.rate(launch.name().to_owned(), launch.bit_rate_bps());
+            // The order of its objects follows from the rate, and changes between two cycles.
+            self.drivers.put(launch)?;
+        }
         self.next_stage()?;
         Ok(Changes { changed, unchanged: unchanged.len(), retired })
+    }
+
+    /// Takes off the air what must not wait for the end of a cycle, each channel with its companion.
+    /// One whose other objects stay comes back without those.
+    fn silence(&mut self, absent: &Absent) {
+        let is_absent = |told: &ChannelProgramme| {
+            let channel = &told.channel;
+            let mut objects = channel.objects.iter().map(|it| (channel.name.clone(), it.name));
+            absent.channels.contains(&channel.name)
+                || objects.any(|it| absent.objects.contains(&it))
+        };
+        let silent = self.told.values().filter(|told| is_absent(told));
+        let names =
+            silent.flat_map(|told| [told.channel.name.clone(), told.channel.companion_name()]);
+        for name in names.collect::<Vec<_>>() {
+            if self.told.remove(&name).is_none() {
+                continue;
+            }
+            if let Some(announcer) = &mut self.announcer {
+                announcer.forget(&name);
+            }
+            self.drivers.silence(name, self.generation);
+        }
+        self.flush();
     }
 
     /// What stays on air is described at once, and so is what is not on air yet. What changes is
@@ -184,10 +215,13 @@ impl Publisher {
     ) -> Result<bool, TransmitError> {
         let name = programme.channel.name.clone();
         let settled = !self.waiting.contains(&name) && !self.is_staged(&name);
-        let same = self.told.get(&name).is_some_and(|old| old.is_same_as(&programme));
-        let stays = same && settled;
+        let old = self.told.get(&name).filter(|_| settled);
+        let stays = old.is_some_and(|old| old.is_same_as(&programme));
+        let is_paced = old.is_some_and(|old| old.is_same_but_rate(&programme));
         if stays {
             draft.unchanged.insert(name.clone());
+        } else if is_paced {
+            draft.paced.push(Launch::new(programme.clone(), self.generation + 1, self.path)?);
         } else {
             let launch = Launch::new(programme.clone(), self.generation + 1, self.path)?;
             match behind {
@@ -196,7 +230,7 @@ impl Publisher {
             }
         }
         draft.told.insert(name, programme);
-        Ok(!stays)
+        Ok(!stays && !is_paced)
     }
 
     /// Takes what a thread tells; what of it concerns others.

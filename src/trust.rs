@@ -37,9 +37,14 @@ pub struct Verified {
 impl Verified {
     /// Unix seconds at which the first statement expires. Of the roots the newest one counts.
     pub fn first_expiry(&self) -> u64 {
+        let counts = self.statements.iter().filter(|it| self.counts(it));
+        counts.map(|it| it.expiry).min().unwrap_or_default()
+    }
+
+    /// Whether boxes need a statement to be valid: no later root follows it.
+    pub(crate) fn counts(&self, named: &Named) -> bool {
         let newest = self.statements.iter().rev().find(|it| it.kind == Kind::Root);
-        let others = self.statements.iter().filter(|it| it.kind != Kind::Root);
-        newest.into_iter().chain(others).map(|it| it.expiry).min().unwrap_or_default()
+        named.kind != Kind::Root || newest == Some(named)
     }
 }
 
@@ -288,7 +293,7 @@ fn different(number: u64, signed: &Object, difference: Difference) -> Finding {
 }
 
 /// The object that a release means: under its URL, else the one of that name, which moved.
-fn find(line_up: &LineUp, signed: &Object) -> Option<ObjectId> {
+pub(crate) fn find(line_up: &LineUp, signed: &Object) -> Option<ObjectId> {
     let by = |wanted: &dyn Fn(&lineup::Channel, &lineup::Object) -> bool| {
         objects(line_up).find(|(channel, object, _)| wanted(channel, object)).map(|(.., id)| id)
     };

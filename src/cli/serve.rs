@@ -50,6 +50,10 @@ pub(super) struct Arguments {
     /// TTL for every channel, whatever the line-up says; 0 stays on this machine.
     #[arg(long, value_name = "N")]
     ttl: Option<u8>,
+    /// Where what was killed is kept [default: the service's state directory, else `stbcast` in the
+    /// user's].
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
     /// Where copies of what is on air are kept [default: a folder `spool` in the service's state
     /// directory, else in the user's cache directory].
     #[arg(long, value_name = "DIR")]
@@ -99,6 +103,7 @@ impl Arguments {
             cycles: self.cycles,
             interface: self.interface,
             ttl: self.ttl,
+            state: self.state.or_else(super::default_state),
             spool,
             spool_cap_bytes: self.spool_cap_mib.saturating_mul(1 << 20),
             metrics: self.metrics,

@@ -1,5 +1,7 @@
 //! The StbConfigs of a line-up: their bytes, and what is wrong with those somebody wrote.
 
+use std::collections::HashMap;
+
 use stbcast_bootcast::stbconfig::{
     BootImage, BootParams, DOCUMENT_BYTES_MAX, Generation, Severity, lint,
 };
@@ -69,11 +71,14 @@ fn boot_image(
 }
 
 /// Looks at every StbConfig. One that cannot be had keeps the line-up off the air, as does a file
-/// that boxes refuse. The result is what objects they name.
-pub(super) fn survey(line_up: &LineUp, findings: &mut Vec<Finding>) -> Vec<ObjectId> {
-    let mut named = Vec::new();
+/// that boxes refuse. The result is what objects each of them names, by its name.
+pub(super) fn survey(
+    line_up: &LineUp,
+    findings: &mut Vec<Finding>,
+) -> HashMap<String, Vec<ObjectId>> {
+    let mut all = HashMap::new();
     for stbconfig in &line_up.stbconfigs {
-        named.extend(stbconfig.parts().into_iter().flatten());
+        let mut named: Vec<_> = stbconfig.parts().into_iter().flatten().collect();
         match (stbconfig_text(line_up, stbconfig, any_digest), &stbconfig.content) {
             (Ok(bytes), StbConfigContent::File { path, generation }) => {
                 let what = format!("stbconfig `{}`: {}", stbconfig.name, path.display());
@@ -91,8 +96,9 @@ pub(super) fn survey(line_up: &LineUp, findings: &mut Vec<Finding>) -> Vec<Objec
             }
             (Err(message), _) => findings.push(Finding::error(message)),
         }
+        all.insert(stbconfig.name.clone(), named);
     }
-    named
+    all
 }
 
 /// What is wrong with a document, and the objects it names.

@@ -1,6 +1,6 @@
 //! What requests are answered from, swapped whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use axum::http::HeaderValue;
@@ -37,6 +37,8 @@ pub struct Site {
     /// Digest of each object, by its channel and its own name.
     names: Arc<HashMap<String, HashMap<String, Digest>>>,
     images: HashMap<Digest, Held>,
+    /// Images that are not answered any more, whoever still holds them.
+    killed: HashSet<Digest>,
 }
 
 /// A StbConfig as it is answered.
@@ -135,14 +137,22 @@ impl Site {
         let stbconfigs =
             texts.filter_map(|(name, text)| Some((name.clone(), StbConfig::new(text)?)));
         site.stbconfigs = Arc::new(stbconfigs.collect());
+        site.killed.clone_from(&programme.absent.killed);
         site
+    }
+
+    /// Whether it answers an image that `next` has killed.
+    pub(super) fn has_killed_of(&self, next: &Self) -> bool {
+        next.killed.iter().any(|digest| self.images.contains_key(digest))
     }
 
     /// This site with the images of another one beside its own, where somebody still holds them.
     pub(super) fn beside(&self, other: &Self) -> Self {
-        let there = |(_, held): &(&Digest, &Held)| held.is_there();
+        let there =
+            |(digest, held): &(&Digest, &Held)| held.is_there() && !self.killed.contains(digest);
         let images = other.images.iter().chain(&self.images).filter(there);
         Self {
+            killed: self.killed.clone(),
             targets: Arc::clone(&self.targets),
             stbconfigs: Arc::clone(&self.stbconfigs),
             names: Arc::clone(&self.names),

@@ -98,6 +98,21 @@ impl Drivers {
         }
     }
 
+    /// Takes a channel off the air at once, in the middle of its cycle. What is put on air under its
+    /// name afterwards begins anew.
+    pub fn silence(&mut self, channel: String, generation: u64) {
+        self.moving.remove(&channel);
+        if let Some(told) = self.channels.get_mut(&channel) {
+            told.generation = generation;
+        }
+        self.tell(&channel.clone(), Command::Silence { channel, generation });
+    }
+
+    /// Sends a channel at so many bits of IP per second from now on.
+    pub fn rate(&self, channel: String, bit_rate_bps: u64) {
+        self.tell(&channel.clone(), Command::Rate { channel, bit_rate_bps });
+    }
+
     /// Lets the held replacement of a channel come at the end of its cycle.
     pub fn release(&self, channel: String, generation: u64) {
         self.tell(&channel.clone(), Command::Release { channel, generation });

@@ -10,14 +10,13 @@ use stbcast_flute::{
 };
 use stbcast_object::Micros;
 
-use super::{ChannelProgramme, Loader, Payload};
-use crate::announced::describe;
+use super::prepared::{Prepared, Sent};
+use super::{ChannelProgramme, Payload};
 use crate::carousel::Carousel;
 use crate::companion::CompanionPlan;
-use crate::flute_channel::{self, Coding, share};
-use crate::lineup::{ANNOUNCE_NAME, Channel, LineUp, ObjectId, Protocol};
+use crate::flute_channel::{self, share};
+use crate::lineup::{ANNOUNCE_NAME, Channel, LineUp, Protocol};
 use crate::pacer::BURST;
-use crate::repair::RepairSymbols;
 
 /// Lowest rate of an announce session in bits per second.
 const ANNOUNCE_BPS_MIN: u64 = 64_000;
@@ -26,13 +25,13 @@ const ANNOUNCE_BPS_MIN: u64 = 64_000;
 pub(super) fn companion(
     channel: &Channel,
     plan: &CompanionPlan,
-    (files, repaired): (&[Option<File>], &[Option<RepairSymbols>]),
+    objects: &[&Prepared],
     wall: Micros,
 ) -> Result<Option<ChannelProgramme>, String> {
     let Some(repair) = &channel.repair else { return Ok(None) };
     let (mut entries, mut payloads, mut described) = (Vec::new(), Vec::new(), Vec::new());
-    for (file, symbols) in files.iter().zip(repaired) {
-        let (Some(file), Some(symbols)) = (file, symbols) else { continue };
+    for object in objects {
+        let (Some(file), Some(symbols)) = (&object.file, &object.symbols) else { continue };
         let store = Repair {
             store: payloads.len(),
             per_block: symbols.per_block,
@@ -64,7 +63,6 @@ pub(super) fn companion(
         group: plan.group,
         bit_rate_bps: plan.companion_bps,
         protocol: Protocol::Flute,
-        schedule: None,
         objects: Vec::new(),
         ..channel.clone()
     };
@@ -123,50 +121,36 @@ pub(crate) fn announce_bps(session: &AnnounceSession, ip_udp_bytes: usize) -> u6
     (session.ip_bytes(ip_udp_bytes) * 9).max(ANNOUNCE_BPS_MIN)
 }
 
-impl Loader<'_> {
-    /// A FLUTE carousel of its own.
-    pub(super) fn flute(
-        &mut self,
-        place: usize,
-        channel: &Channel,
-        mut payloads: Vec<Payload>,
-    ) -> Result<ChannelProgramme, String> {
-        let (mut entries, mut files) = (Vec::new(), Vec::new());
-        let digests = payloads.iter().map(Payload::digest).collect();
-        for (object, spec) in channel.objects.iter().enumerate() {
-            let id = ObjectId { channel: place, object };
-            let refused = |error: String| format!("object `{}`: {error}", spec.name);
-            let Some(Payload::Mapped(revision)) = payloads.get(object).cloned() else { continue };
-            let coding = Coding::of(channel, revision.bytes.len() as u64).map_err(refused)?;
-            let payload = Payload::Mapped(revision.clone());
-            let Some(facts) = self.facts(id, &payload, Some(coding.fti)) else { continue };
-            let file = describe(self.line_up, self.contents, id, facts);
-            let file = file.map_err(|error| refused(error.to_string()))?;
-            let Some(mut file) = file else { continue };
-            file.md5 = Some(md5(&revision.bytes));
-            let repair = coding.repair(channel, payloads.len());
-            if let (Some(geometry), Some(repair)) = (coding.geometry(), &repair) {
-                let symbols = self.spool.repair(&revision, *geometry, repair.per_block);
-                let symbols = symbols.map_err(|error| refused(error.to_string()))?;
-                payloads.push(Payload::Repair(symbols));
-            }
-            files.push(file.clone());
-            entries.push(Entry { file, object, repair });
-        }
-        let carousel = flute_channel::carousel(channel, entries, self.wall)?;
-        Ok(ChannelProgramme {
-            channel: channel.unscheduled(),
-            carousel: Carousel::Flute(Box::new(carousel)),
-            payloads,
-            digests,
-            files,
-            companion: None,
-        })
+/// A FLUTE carousel of its own.
+pub(super) fn channel(
+    channel: Channel,
+    objects: &[&Prepared],
+    wall: Micros,
+) -> Result<ChannelProgramme, String> {
+    let (mut entries, mut files) = (Vec::new(), Vec::new());
+    let mut payloads: Vec<_> = objects.iter().map(|object| object.payload.clone()).collect();
+    for (object, prepared) in objects.iter().enumerate() {
+        let Prepared { file: Some(file), sent: Sent::Flute(coding), symbols, .. } = prepared else {
+            continue;
+        };
+        let repair = coding.repair(&channel, payloads.len());
+        payloads.extend(symbols.clone().map(Payload::Repair));
+        files.push(file.clone());
+        entries.push(Entry { file: file.clone(), object, repair });
     }
+    let carousel = flute_channel::carousel(&channel, entries, wall)?;
+    Ok(ChannelProgramme {
+        carousel: Carousel::Flute(Box::new(carousel)),
+        payloads,
+        digests: objects.iter().map(|object| object.digest).collect(),
+        files,
+        channel,
+        companion: None,
+    })
 }
 
 /// For receivers that know nothing better.
-fn md5(bytes: &[u8]) -> [u8; 16] {
+pub(super) fn md5(bytes: &[u8]) -> [u8; 16] {
     use md5::{Digest as _, Md5};
     Md5::digest(bytes).into()
 }

@@ -4,11 +4,14 @@ use std::num::NonZeroU16;
 
 use stbcast_flute::fdt::{File, Kind};
 use stbcast_flute::{STATEMENT_BYTES_MAX, Statement};
+use stbcast_release::Release;
 
-use super::{Loader, Payload};
+use super::Payload;
+use super::stock::Loader;
 use crate::announced;
-use crate::lineup::{Finding, Trust};
-use crate::trust::{self, Named};
+use crate::lineup::{Finding, LineUp, ObjectId, Trust};
+use crate::spool::Digest;
+use crate::trust::{self, Named, Verified};
 
 /// Media type of a signed document (RFC 9052 §11.3).
 const MEDIA_TYPE: &str = "application/cose";
@@ -26,14 +29,57 @@ pub(crate) fn statement(named: &Named, toi: u32) -> Result<Statement, String> {
     Statement::new(file, named.bytes.clone()).map_err(|error| refused(&error))
 }
 
+/// The statements of a line-up.
+#[derive(Default)]
+pub(super) struct Said {
+    /// In the order they are sent.
+    pub(super) all: Vec<SaidOne>,
+}
+
+/// A statement, and what it needs on air.
+pub(super) struct SaidOne {
+    /// Digest of the document.
+    pub(super) document: Digest,
+    /// As it is announced.
+    pub(super) statement: Statement,
+    /// Unix seconds at which it expires; `None` for a root that a later one follows.
+    pub(super) expiry: Option<u64>,
+    /// The release, where it is one.
+    release: Option<ReleaseNeeds>,
+}
+
+/// A release in the line-up.
+pub(super) struct ReleaseNeeds {
+    /// Digest of the document.
+    pub(super) document: Digest,
+    /// Its number.
+    pub(super) number: u64,
+    /// What it signs.
+    pub(super) digests: Vec<Digest>,
+    /// The objects it names.
+    pub(super) objects: Vec<ObjectId>,
+}
+
+impl ReleaseNeeds {
+    fn of(line_up: &LineUp, document: Digest, release: &Release) -> Self {
+        let digests = release.objects.iter().map(|it| Digest::from_bytes(it.sha256)).collect();
+        let objects = release.objects.iter().filter_map(|it| trust::find(line_up, it)).collect();
+        Self { document, number: release.number, digests, objects }
+    }
+}
+
+impl Said {
+    /// The releases among them.
+    pub(super) fn releases(&self) -> impl Iterator<Item = &ReleaseNeeds> {
+        self.all.iter().filter_map(|one| one.release.as_ref())
+    }
+}
+
 impl Loader<'_> {
     /// The statements of a line-up whose sources are spooled, where each object that they name is on air
-    /// as they say; and when the first of them expires, in Unix seconds.
-    pub(super) fn statements(
-        &mut self,
-        written: Option<&Trust>,
-    ) -> Result<(Vec<Statement>, Option<u64>), Vec<Finding>> {
-        let Some(written) = written else { return Ok((Vec::new(), None)) };
+    /// as they say.
+    pub(super) fn statements(&mut self, written: Option<&Trust>) -> Result<Said, Vec<Finding>> {
+        let Some(written) = written else { return Ok(Said::default()) };
         let mut findings = Vec::new();
         let verified = trust::verify(written, self.wall.0 / 1_000_000, &mut findings);
         if let Some(verified) = &verified {
@@ -50,10 +96,20 @@ impl Loader<'_> {
         }
         findings.retain(Finding::is_error);
         let (Some(verified), true) = (verified, findings.is_empty()) else { return Err(findings) };
-        let statements = verified.statements.iter().map(|named| self.statement(named));
-        let statements = statements.collect::<Result<_, _>>();
-        let refused = |message| vec![Finding::error(message)];
-        Ok((statements.map_err(refused)?, Some(verified.first_expiry())))
+        let said = verified.statements.iter().map(|named| self.said(&verified, named));
+        let all = said.collect::<Result<_, _>>();
+        Ok(Said { all: all.map_err(|message| vec![Finding::error(message)])? })
+    }
+
+    fn said(&mut self, verified: &Verified, named: &Named) -> Result<SaidOne, String> {
+        let mut releases = verified.releases.iter();
+        let release = releases.find(|it| {
+            named.location == format!("{}:{}", stbcast_release::Kind::Release, it.number)
+        });
+        let release = release.map(|it| ReleaseNeeds::of(self.line_up, named.digest, it));
+        let counts = verified.counts(named).then_some(named.expiry);
+        let statement = self.statement(named)?;
+        Ok(SaidOne { document: named.digest, statement, expiry: counts, release })
     }
 
     fn statement(&mut self, named: &Named) -> Result<Statement, String> {

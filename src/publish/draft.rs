@@ -16,6 +16,8 @@ pub(super) struct Draft {
     pub(super) followers: HashMap<String, Launch>,
     pub(super) told: HashMap<String, ChannelProgramme>,
     pub(super) unchanged: HashSet<String>,
+    /// Channels of which the rate alone changes.
+    pub(super) paced: Vec<Launch>,
 }
 
 impl Draft {

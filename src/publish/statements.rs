@@ -18,6 +18,11 @@ impl Publisher {
         self.flush();
     }
 
+    /// The line-up that was being made is there: what it says is said when it is published.
+    pub fn accept(&mut self) {
+        self.coming = None;
+    }
+
     /// The line-up that was being made is refused: what it withdrew is said again.
     pub fn refuse(&mut self) {
         self.coming = None;

@@ -380,20 +380,27 @@ fn a_permit_leads_to_a_release_on_air() {
 #[test]
 fn what_is_loaded_is_compared_with_the_copies_that_are_sent() {
     use crate::announced::Numbers;
-    use crate::programme::load;
+    use crate::killed::Killed;
+    use crate::programme::Stock;
+    use crate::roster::Roster;
     let site = Site::new();
     site.signed(&site.release(42));
     let mut spool =
         crate::spool::Spool::open(&site.directory.path().join("spool"), 1 << 30).unwrap();
     let mut numbers = Numbers::default();
-    let programme = load(&site.line_up(BOTH), &mut spool, &mut numbers).unwrap();
+    let mut load = || {
+        let line_up = site.line_up(BOTH);
+        let stock = Stock::load(&line_up, &mut spool, &mut numbers)?;
+        stock.programme(&Roster::all(&line_up), &Killed::default())
+    };
+    let programme = load().unwrap();
     let locations: Vec<_> =
         programme.statements.iter().map(|it| it.file().location.as_str().to_owned()).collect();
     assert_eq!(locations, ["root:1", "release:42"]);
-    let again = load(&site.line_up(BOTH), &mut spool, &mut numbers).unwrap();
+    let again = load().unwrap();
     assert_eq!(again.statements, programme.statements, "under the same numbers");
     site.file("boot.img", &[9; 900_000]);
-    let findings = load(&site.line_up(BOTH), &mut spool, &mut numbers).unwrap_err();
+    let findings = load().unwrap_err();
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert_eq!(findings[0].severity, Severity::Error);
     assert!(findings[0].message.contains("SHA-256 is signed as"), "{findings:?}");

@@ -1,8 +1,10 @@
 use crate::announced::Numbers;
 use crate::contents::{Contents, objects};
+use crate::killed::Killed;
 use crate::lineup::{self, Finding, LineUp};
 use crate::plan::plan;
-use crate::programme::{Payload, Programme, load};
+use crate::programme::{Payload, Programme, Stock};
+use crate::roster::Roster;
 use crate::spool::{Digest, Spool};
 
 const LINE_UP: &str = r#"
@@ -71,7 +73,9 @@ impl Site {
 
     fn load(&self, text: &str) -> Result<Programme, Vec<Finding>> {
         let mut spool = Spool::open(&self.0.path().join("spool"), u64::MAX).unwrap();
-        load(&self.line_up(text), &mut spool, &mut Numbers::default())
+        let line_up = self.line_up(text);
+        let stock = Stock::load(&line_up, &mut spool, &mut Numbers::default())?;
+        stock.programme(&Roster::all(&line_up), &Killed::default())
     }
 
     fn told(&self, text: &str) -> Vec<(bool, String)> {

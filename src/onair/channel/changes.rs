@@ -66,6 +66,12 @@ impl OnAir {
         self.pacer = Pacer::new(pace(&self.programme), now);
     }
 
+    /// Goes on at so many bits of IP per second.
+    pub(in crate::onair) fn set_rate(&mut self, bit_rate_bps: u64, now: Micros) {
+        self.programme.channel.bit_rate_bps = bit_rate_bps;
+        self.set_pace(now);
+    }
+
     /// Goes on at the pace of the programme.
     fn set_pace(&mut self, now: Micros) {
         self.pacer.set_pace(pace(&self.programme));

@@ -153,6 +153,7 @@ impl Site {
 
     pub(crate) fn serve_options(&self) -> ServeOptions {
         ServeOptions {
+            state: None,
             line_up: self.path("lineup.toml"),
             cycles: None,
             interface: Some("127.0.0.1".to_owned()),

@@ -1,0 +1,273 @@
+//! The control: what is loaded, what of it is on air, and what changes that.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::load::{Documents, House, Loaded, load, loaded};
+use super::{ServeError, ServeOptions, Signals, log, raise_descriptor_limit};
+use crate::announced::Numbers;
+use crate::http::{Http, Site};
+use crate::killed::{self, Killed};
+use crate::onair::{Drivers, Report};
+use crate::programme::{Programme, Stock};
+use crate::publish::Publisher;
+use crate::roster::Roster;
+use crate::spool::Spool;
+use crate::telemetry;
+use crate::transmit::TransmitPath;
+
+/// How often the control looks at the clock and at files.
+const TICK: Duration = Duration::from_millis(250);
+
+/// A headend at work.
+pub(super) struct Headend {
+    options: ServeOptions,
+    /// Away while a line-up is being loaded.
+    house: Option<House>,
+    loading: Option<JoinHandle<Loaded>>,
+    /// Whether the file is to be read once more, because it changed while it was loaded.
+    again: bool,
+    /// What is loaded, and who of it is on air.
+    stock: Option<(Stock, Roster)>,
+    killed: Option<killed::Watch>,
+    publisher: Publisher,
+    http: Option<Http>,
+    reports: UnboundedReceiver<Report>,
+    /// The documents of a line-up that is being loaded, as soon as they are known.
+    documents: (UnboundedSender<Documents>, UnboundedReceiver<Documents>),
+    settled: u64,
+}
+
+/// Waits until then; for ever, where there is nothing to wait for.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Headend {
+    pub(super) fn start(options: ServeOptions) -> Result<Self, ServeError> {
+        raise_descriptor_limit();
+        let spool = Spool::open(&options.spool, options.spool_cap_bytes)
+            .map_err(|error| ServeError::Other(error.to_string()))?;
+        let killed =
+            options.state.as_ref().map(|state| killed::Watch::open(&state.join(killed::FILE_NAME)));
+        let killed = killed.transpose().map_err(|error| ServeError::Other(error.to_string()))?;
+        let (told, reports) = unbounded_channel();
+        let path = options.transmit.unwrap_or_else(TransmitPath::probe);
+        let publisher = Publisher::new(Drivers::new(told), path);
+        let house = Some(House { spool, numbers: Numbers::default() });
+        let http = options.http.as_ref().map(Http::start).transpose().map_err(ServeError::Other)?;
+        let mut headend = Self {
+            options,
+            house,
+            loading: None,
+            again: false,
+            stock: None,
+            killed,
+            publisher,
+            http,
+            reports,
+            documents: unbounded_channel(),
+            settled: 0,
+        };
+        headend.load();
+        Ok(headend)
+    }
+
+    pub(super) async fn run(
+        mut self,
+        mut signals: Signals,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let mut stop = std::pin::pin!(stop);
+        let mut ticks = ticks();
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                _ = signals.interrupt.recv() => break tracing::info!("SIGINT: stopping"),
+                _ = signals.terminate.recv() => break tracing::info!("SIGTERM: stopping"),
+                _ = signals.reload.recv() => {
+                    tracing::info!("SIGHUP: reading {} again", self.options.line_up.display());
+                    if let Some(http) = &self.http {
+                        http.reopen_log();
+                    }
+                    self.load();
+                }
+                Some(documents) = self.documents.1.recv() => {
+                    self.publisher.withdraw_others(documents);
+                }
+                loaded = loaded(&mut self.loading) => self.on_loaded(loaded)?,
+                _ = ticks.tick() => self.on_tick(Instant::now())?,
+                () = until(self.publisher.due()) => {
+                    let published = self.publisher.on_time(Instant::now());
+                    published.map_err(|error| ServeError::Other(error.to_string()))?;
+                }
+                Some(report) = self.reports.recv() => {
+                    if let Some(Report::CyclesDone { .. }) = self.on_report(report)? {
+                        break tracing::info!("all cycles are complete");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the file and copies its sources beside the control thread, which stays responsive.
+    fn load(&mut self) {
+        let Some(mut house) = self.house.take() else {
+            self.again = true;
+            return;
+        };
+        let (options, documents) = (self.options.clone(), self.documents.0.clone());
+        self.loading = Some(tokio::task::spawn_blocking(move || {
+            let programme = load(&options, &mut house, &documents);
+            (house, programme)
+        }));
+    }
+
+    /// The first line-up must go on air. A later one that is bad is refused with the reason, and
+    /// the old one stays on air.
+    fn on_loaded(&mut self, loaded: Result<Loaded, JoinError>) -> Result<(), ServeError> {
+        let (house, stock) = loaded.map_err(|error| ServeError::Other(error.to_string()))?;
+        if let Ok(bytes) = house.spool.used_bytes() {
+            telemetry::store_bytes(bytes);
+        }
+        self.house = Some(house);
+        while let Ok(documents) = self.documents.1.try_recv() {
+            self.publisher.withdraw_others(documents);
+        }
+        let published = stock.and_then(|stock| self.take(stock));
+        if let Err(error) = published {
+            if self.publisher.generation() == 0 {
+                return Err(error);
+            }
+            self.publisher.refuse();
+            telemetry::reload_failed();
+            tracing::error!("{error}\n  the old line-up stays on air");
+        }
+        if std::mem::take(&mut self.again) {
+            self.load();
+        }
+        Ok(())
+    }
+
+    fn on_report(&mut self, report: Report) -> Result<Option<Report>, ServeError> {
+        let report = self.publisher.on_report(report);
+        let report = report.map_err(|error| ServeError::Other(error.to_string()))?;
+        match &report {
+            Some(Report::OnAir { channel, .. }) => tracing::info!("channel {channel}: on air"),
+            Some(Report::Retired { channel, .. }) => {
+                tracing::info!("channel {channel}: off the air");
+            }
+            Some(Report::Broken) => {
+                return Err(ServeError::Other("a sending thread failed".to_owned()));
+            }
+            Some(Report::CyclesDone { .. } | Report::Ending { .. } | Report::Spent(_)) | None => {}
+        }
+        self.settle();
+        Ok(report)
+    }
+
+    /// Tells when a line-up is on air whole.
+    fn settle(&mut self) {
+        if !self.publisher.is_settled() || self.settled == self.publisher.generation() {
+            return;
+        }
+        // The first line-up may have been overtaken before it was on air whole.
+        let before = std::mem::replace(&mut self.settled, self.publisher.generation());
+        // Only now does multicast carry what a new StbConfig names.
+        if let Some(http) = &mut self.http {
+            http.go_live();
+            if before == 0 {
+                tracing::info!("boxes are answered at http://{}/", http.address());
+            }
+        }
+        tracing::info!("line-up {} is on air", self.settled);
+        telemetry::generation(self.settled);
+        if let (0, Some(cycles)) = (before, self.options.cycles) {
+            self.publisher.report_cycles(cycles);
+        }
+    }
+
+    /// Puts another line-up on air. Everything that can be refused is done before anything changes.
+    fn take(&mut self, stock: Stock) -> Result<(), ServeError> {
+        let roster = self.roster_of(&stock);
+        let programme = self.programme_of(&stock, &roster)?;
+        for caution in self.publisher.cautions(&programme) {
+            tracing::warn!("{caution}");
+        }
+        if self.http.is_some() && programme.targets.is_empty() {
+            tracing::warn!(
+                "no [[target]] in the line-up: boxes that ask for a StbConfig are answered 404"
+            );
+        }
+        log::describe(&programme);
+        self.publisher.accept();
+        self.publish(programme)?;
+        self.stock = Some((stock, roster));
+        Ok(())
+    }
+
+    /// What is on air follows the clock and what was killed.
+    fn on_tick(&mut self, now: Instant) -> Result<(), ServeError> {
+        let polled = self.killed.as_mut().map(|killed| killed.poll(now)).unwrap_or_default();
+        if let Some(problem) = polled.problem {
+            tracing::error!("{problem}");
+        }
+        let Some((stock, before)) = self.stock.take() else { return Ok(()) };
+        let roster = self.roster_of(&stock);
+        let changes = polled.changed || roster != before;
+        let programme = changes.then(|| self.programme_of(&stock, &roster)).transpose();
+        self.stock = Some((stock, roster));
+        match programme {
+            Ok(Some(programme)) => self.publish(programme)?,
+            Ok(None) => {}
+            Err(error) => tracing::error!("{error}\n  what is on air stays as it is"),
+        }
+        Ok(())
+    }
+
+    fn roster_of(&self, stock: &Stock) -> Roster {
+        Roster::all(stock.line_up())
+    }
+
+    fn programme_of(&self, stock: &Stock, roster: &Roster) -> Result<Programme, ServeError> {
+        let nothing = Killed::default();
+        let killed = self.killed.as_ref().map_or(&nothing, killed::Watch::killed);
+        let path = &self.options.line_up;
+        let refused = |findings| ServeError::Refused { path: path.clone(), findings };
+        stock.programme(roster, killed).map_err(refused)
+    }
+
+    fn publish(&mut self, programme: Programme) -> Result<(), ServeError> {
+        telemetry::statements(programme.statements.len(), programme.statements_expire);
+        let site = self.http.as_ref().map(|_| Site::of(&programme));
+        let changes = self.publisher.publish(programme);
+        let changes = changes.map_err(|error| ServeError::Other(error.to_string()))?;
+        tracing::info!(
+            "line-up {}: {} channels change, {} stay, {} leave",
+            self.publisher.generation(),
+            changes.changed,
+            changes.unchanged,
+            changes.retired
+        );
+        if let (Some(http), Some(site)) = (&mut self.http, site) {
+            http.offer(site);
+        }
+        // Where nothing changes nobody reports.
+        self.settle();
+        Ok(())
+    }
+}
+
+/// Ticks that are missed are not made up for.
+fn ticks() -> Interval {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    ticks
+}

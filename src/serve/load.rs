@@ -1,0 +1,80 @@
+//! Loading a line-up, beside the control thread.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::{JoinError, JoinHandle};
+
+use super::{ServeError, ServeOptions};
+use crate::announced::Numbers;
+use crate::lineup::{self, LineUp, Trust};
+use crate::programme::Stock;
+use crate::spool::Spool;
+
+/// The statements that a line-up names.
+pub(super) type Documents = Vec<Arc<[u8]>>;
+
+/// What a line-up is loaded with, and what outlives it.
+pub(super) struct House {
+    pub(super) spool: Spool,
+    pub(super) numbers: Numbers,
+}
+
+/// The house back, and what became of the line-up.
+pub(super) type Loaded = (House, Result<Stock, ServeError>);
+
+/// Waits for a load; for ever, while there is none.
+pub(super) async fn loaded(loading: &mut Option<JoinHandle<Loaded>>) -> Result<Loaded, JoinError> {
+    match loading {
+        Some(handle) => {
+            let loaded = handle.await;
+            *loading = None;
+            loaded
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads the line-up and readies all that it could put on air. Its statements are told to `documents`
+/// before.
+pub(super) fn load(
+    options: &ServeOptions,
+    house: &mut House,
+    documents: &UnboundedSender<Documents>,
+) -> Result<Stock, ServeError> {
+    let line_up = read(options, documents)?;
+    let path = &options.line_up;
+    Stock::load(&line_up, &mut house.spool, &mut house.numbers)
+        .map_err(|findings| ServeError::Refused { path: path.clone(), findings })
+}
+
+/// Reads the line-up and applies what the command line overrides.
+fn read(
+    options: &ServeOptions,
+    documents: &UnboundedSender<Documents>,
+) -> Result<LineUp, ServeError> {
+    let path: &Path = &options.line_up;
+    let reading = lineup::read(path);
+    let mut line_up = reading.line_up.clone().ok_or_else(|| ServeError::Refused {
+        path: path.to_owned(),
+        findings: reading.errors().cloned().collect(),
+    })?;
+    // What is withdrawn does not wait for what is copied.
+    let named = line_up.trust.iter().flat_map(Trust::documents);
+    let _ = documents.send(named.map(|document| Arc::clone(&document.bytes)).collect());
+    let plan = crate::plan::plan(&line_up, reading.findings);
+    if !plan.is_fit() {
+        return Err(ServeError::Refused { path: path.to_owned(), findings: plan.errors });
+    }
+    for warning in &plan.warnings {
+        tracing::warn!("{}: {warning}", path.display());
+    }
+    let channels = line_up.channels.iter_mut().map(|it| (&mut it.ttl, &mut it.interface));
+    let announce = line_up.announce.as_mut().map(|it| (&mut it.ttl, &mut it.interface));
+    for (ttl, interface) in channels.chain(announce) {
+        *ttl = options.ttl.unwrap_or(*ttl);
+        *interface = options.interface.clone().or_else(|| interface.take());
+    }
+    Ok(line_up)
+}
