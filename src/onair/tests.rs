@@ -484,3 +484,5 @@ fn a_withdrawn_statement_is_not_sent_though_the_socket_had_refused_it() {
     bench.run(Micros::from_millis(2_500), |_| Micros::ZERO);
     assert_eq!(*tois.lock().unwrap(), [0, 42, 0, 0, 0, 0]);
 }
+
+mod at_once;
