@@ -134,3 +134,6 @@ pub struct Absent {
     /// What was killed and is answered over HTTP no more.
     pub killed: HashSet<Digest>,
 }
+
+#[cfg(test)]
+mod tests;

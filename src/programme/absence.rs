@@ -7,7 +7,7 @@ use stbcast_flute::Statement;
 
 use super::Absent;
 use super::prepared::PreparedChannel;
-use super::statements::Said;
+use super::statements::{ReleaseNeeds, Said};
 use crate::contents::{Contents, objects};
 use crate::killed::Killed;
 use crate::lineup::{LineUp, ObjectId};
@@ -36,9 +36,13 @@ impl Absence {
         };
         let rates: Vec<_> = channels.iter().enumerate().map(rate).collect();
         let digest = |id: ObjectId| channels.get(id.channel)?.objects.get(id.object)?.digest;
-        let killed_releases = said.releases().filter(|release| killed.is_release(release.number));
-        let of_releases: HashSet<Digest> =
-            killed_releases.flat_map(|it| it.digests.clone()).collect();
+        let (dead, alive): (Vec<_>, Vec<_>) =
+            said.releases().partition(|release| killed.is_release(release.number));
+        let signed = |releases: &[&ReleaseNeeds]| -> HashSet<Digest> {
+            releases.iter().flat_map(|it| it.digests.clone()).collect()
+        };
+        // What another release names, too, stays.
+        let of_releases = &signed(&dead) - &signed(&alive);
         let is_killed = |digest: &Digest| killed.is_image(digest) || of_releases.contains(digest);
         let naming = |out: &HashSet<ObjectId>| -> Vec<ObjectId> {
             let names =

@@ -407,6 +407,38 @@ fn what_is_loaded_is_compared_with_the_copies_that_are_sent() {
 }
 
 #[test]
+fn a_killed_release_and_one_whose_object_is_off_the_air_are_not_said() {
+    use crate::announced::Numbers;
+    use crate::killed::{Entry, Killed};
+    use crate::programme::Stock;
+    use crate::roster::Roster;
+    let site = Site::new();
+    site.signed(&site.release(42));
+    let mut spool =
+        crate::spool::Spool::open(&site.directory.path().join("spool"), 1 << 30).unwrap();
+    let line_up = site.line_up(BOTH);
+    let stock = Stock::load(&line_up, &mut spool, &mut Numbers::default());
+    let stock = stock.unwrap_or_else(|findings| panic!("{findings:?}"));
+    let said = |roster: &Roster, killed: &str| {
+        let killed: Killed = [Entry::parse(killed).unwrap()].into_iter().collect();
+        let programme = stock.programme(roster, &killed).unwrap();
+        let location = |it: &stbcast_flute::Statement| it.file().location.as_str().to_owned();
+        let said: Vec<_> = programme.statements.iter().map(location).collect();
+        (said.join(" "), programme.statements_expire.is_some(), programme.absent.killed.len())
+    };
+    let all = Roster::all(&line_up);
+    let both = "root:1 release:42".to_owned();
+    assert_eq!(said(&all, "release 41"), (both, true, 0));
+    let root = "root:1".to_owned();
+    assert_eq!(said(&all, "release 42"), (root.clone(), true, 2), "its images are killed with it");
+    let silent = Roster { channels: vec![None; line_up.channels.len()], ..all.clone() };
+    assert_eq!(said(&silent, "release 1"), (root.clone(), true, 0));
+    let trust = line_up.trust.as_ref().unwrap();
+    let unsaid = Digest::of(&trust.releases[0].bytes).bytes();
+    assert_eq!(said(&Roster { unsaid: [unsaid].into(), ..all }, "release 1"), (root, true, 0));
+}
+
+#[test]
 fn a_permit_from_a_release_that_stays_on_air_is_warned_about() {
     let site = Site::new();
     let older = site.signed(&site.release(42));
