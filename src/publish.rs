@@ -27,7 +27,7 @@ use stbcast_flute::Statement;
 
 use crate::lineup::{ANNOUNCE_NAME, Finding};
 use crate::onair::{Drivers, Launch, Report};
-use crate::programme::{Absent, ChannelProgramme, Programme};
+use crate::programme::{ChannelProgramme, Programme};
 use crate::transmit::{TransmitError, TransmitPath};
 
 mod announcer;
@@ -113,10 +113,10 @@ impl Publisher {
     /// Publishes a programme. One that is still being published is overtaken.
     ///
     /// # Errors
-    /// When a channel's socket cannot be opened; everything stays as it was. When the system has no
-    /// thread to give.
+    /// When a channel's socket cannot be opened; everything but what must not be on air stays as it was.
+    /// When the system has no thread to give.
     pub fn publish(&mut self, programme: Programme) -> Result<Changes, TransmitError> {
-        self.silence(&programme.absent);
+        self.silence(&programme);
         let mut draft = Draft::default();
         for mut channel in programme.channels {
             let companion = channel.companion.take();
@@ -149,9 +149,6 @@ impl Publisher {
             (announcer, true) => *announcer = Some(Announcer::default()),
             (announcer, false) => *announcer = None,
         }
-        if let Some(announcer) = &mut self.announcer {
-            announcer.withdraw(|statement| programme.statements.contains(statement));
-        }
         self.statements = programme.statements;
         let signed = Stage { signs: true, ..Stage::default() };
         self.stages = VecDeque::from([announce, images, control, signed, leaving]);
@@ -166,9 +163,13 @@ impl Publisher {
         Ok(Changes { changed, unchanged: unchanged.len(), retired })
     }
 
-    /// Takes off the air what must not wait for the end of a cycle, each channel with its companion.
-    /// One whose other objects stay comes back without those.
-    fn silence(&mut self, absent: &Absent) {
+    /// Takes off the air what must not wait: statements that are not said any more, and channels that
+    /// do not finish their cycle, each with its companion. One whose other objects stay comes back
+    /// without those.
+    fn silence(&mut self, Programme { absent, statements, .. }: &Programme) {
+        if let Some(announcer) = &mut self.announcer {
+            announcer.withdraw(|statement| statements.contains(statement));
+        }
         let is_absent = |told: &ChannelProgramme| {
             let channel = &told.channel;
             let mut objects = channel.objects.iter().map(|it| (channel.name.clone(), it.name));

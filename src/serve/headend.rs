@@ -22,6 +22,9 @@ use crate::transmit::TransmitPath;
 /// How often the control looks at the clock and at files.
 const TICK: Duration = Duration::from_millis(250);
 
+/// What could not go on air at its time is tried again this often.
+const RETRY: Duration = Duration::from_secs(2);
+
 /// A headend at work.
 pub(super) struct Headend {
     options: ServeOptions,
@@ -33,6 +36,8 @@ pub(super) struct Headend {
     /// What is loaded, and who of it is on air.
     stock: Option<(Stock, Roster)>,
     killed: Option<killed::Watch>,
+    /// When a change that failed is tried again.
+    retry: Option<Instant>,
     publisher: Publisher,
     http: Option<Http>,
     reports: UnboundedReceiver<Report>,
@@ -69,6 +74,7 @@ impl Headend {
             again: false,
             stock: None,
             killed,
+            retry: None,
             publisher,
             http,
             reports,
@@ -102,7 +108,7 @@ impl Headend {
                     self.publisher.withdraw_others(documents);
                 }
                 loaded = loaded(&mut self.loading) => self.on_loaded(loaded)?,
-                _ = ticks.tick() => self.on_tick(Instant::now())?,
+                _ = ticks.tick() => self.on_tick(Instant::now()),
                 () = until(self.publisher.due()) => {
                     let published = self.publisher.on_time(Instant::now());
                     published.map_err(|error| ServeError::Other(error.to_string()))?;
@@ -209,27 +215,34 @@ impl Headend {
         log::describe(&programme);
         self.publisher.accept();
         self.publish(programme)?;
-        self.stock = Some((stock, roster));
+        (self.stock, self.retry) = (Some((stock, roster)), None);
         Ok(())
     }
 
     /// What is on air follows the clock and what was killed.
-    fn on_tick(&mut self, now: Instant) -> Result<(), ServeError> {
+    fn on_tick(&mut self, now: Instant) {
         let polled = self.killed.as_mut().map(|killed| killed.poll(now)).unwrap_or_default();
         if let Some(problem) = polled.problem {
             tracing::error!("{problem}");
         }
-        let Some((stock, before)) = self.stock.take() else { return Ok(()) };
+        let Some((stock, before)) = self.stock.take() else { return };
         let roster = self.roster_of(&stock);
-        let changes = polled.changed || roster != before;
-        let programme = changes.then(|| self.programme_of(&stock, &roster)).transpose();
+        let is_due = self.retry.is_some_and(|at| at <= now);
+        let changed = (polled.changed || is_due || roster != before)
+            .then(|| self.programme_of(&stock, &roster).and_then(|it| self.publish(it)));
         self.stock = Some((stock, roster));
-        match programme {
-            Ok(Some(programme)) => self.publish(programme)?,
-            Ok(None) => {}
-            Err(error) => tracing::error!("{error}\n  what is on air stays as it is"),
+        match changed {
+            Some(Ok(())) => self.retry = None,
+            // A night has nobody who would try again.
+            Some(Err(error)) => {
+                if self.retry.replace(now + RETRY).is_none() {
+                    tracing::error!(
+                        "{error}\n  what is on air stays as it is; tried again until it can change"
+                    );
+                }
+            }
+            None => {}
         }
-        Ok(())
     }
 
     fn roster_of(&self, stock: &Stock) -> Roster {
