@@ -21,6 +21,7 @@ pub mod http;
 pub mod keys;
 pub mod killed;
 pub mod lineup;
+pub mod overlap;
 pub mod pacer;
 pub mod plan;
 pub mod programme;

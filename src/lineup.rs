@@ -16,6 +16,7 @@ use stbcast_object::{Group, Micros};
 
 mod drop_ins;
 mod names;
+mod overlap;
 mod repair;
 mod rules;
 mod schedule;
@@ -28,6 +29,7 @@ mod vendor;
 mod written;
 
 pub(crate) use names::did_you_mean;
+pub use overlap::{Overlap, OverlapSpan};
 pub use schedule::{Days, InterfaceBudget, Schedule, When, Window};
 use sources::Sources;
 pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
@@ -139,6 +141,8 @@ pub struct Channel {
     pub burst_delay: Micros,
     /// Its repair symbols.
     pub repair: Option<Repair>,
+    /// How the old revision of an object can be completed when a new one goes on air.
+    pub overlap: Option<Overlap>,
     /// Place in [`LineUp::schedules`] of what it follows, its companion with it; always on air where
     /// `None`.
     pub schedule: Option<usize>,

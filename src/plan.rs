@@ -16,10 +16,12 @@ use crate::lineup::{
 
 mod flute;
 mod infocast;
+mod overlap;
 pub mod prediction;
 mod trust;
 mod unicast;
 
+pub use overlap::OverlapPlan;
 use prediction::Prediction;
 pub use trust::{StatementPlan, TrustPlan};
 pub use unicast::UnicastNeeds;
@@ -109,6 +111,8 @@ pub struct ChannelPlan {
     pub cycle_seconds: f64,
     /// Its repair symbols.
     pub repair: Option<RepairPlan>,
+    /// How the old revision of an object overlaps with a new one.
+    pub overlap: Option<OverlapPlan>,
     /// How long boxes take for its largest object, by loss; nothing where that is not known.
     pub completion: Vec<Prediction>,
     /// What boxes ask servers for; none where no server is named.
@@ -351,6 +355,7 @@ impl ChannelPlan {
             ip_bytes: 0,
             cycle_seconds: 0.0,
             repair: None,
+            overlap: None,
             completion: Vec::new(),
             unicast: None,
             objects: Vec::new(),

@@ -13,8 +13,8 @@ use crate::diff::Difference;
 use crate::lineup::{self, LineUp};
 use crate::plan::prediction::{Missing, Times};
 use crate::plan::{
-    AnnouncePlan, ChannelPlan, Plan, RepairPlan, StatementPlan, SymbolsPlan, TargetPlan, TrustPlan,
-    UnicastNeeds, UnicastPlan, plan_with_images,
+    AnnouncePlan, ChannelPlan, OverlapPlan, Plan, RepairPlan, StatementPlan, SymbolsPlan,
+    TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, plan_with_images,
 };
 
 /// An object of fewer slices is there in a moment whatever is lost.
@@ -185,7 +185,7 @@ fn channel_text(channel: &ChannelPlan) -> String {
     let repair = channel.repair.as_ref().map(|repair| repair_text(channel, repair));
     format!(
         "channel {} on {} ({}, ttl {})\n{} kbit/s of IP, slices of {} bytes, {} datagrams in {:.2} s \
-         a cycle\n{table}\n{}{}{}\n",
+         a cycle\n{table}\n{}{}{}{}\n",
         channel.name,
         channel.group,
         channel.carousel,
@@ -195,6 +195,7 @@ fn channel_text(channel: &ChannelPlan) -> String {
         channel.datagrams,
         channel.cycle_seconds,
         repair.unwrap_or_default(),
+        channel.overlap.as_ref().map(overlap_text).unwrap_or_default(),
         completion_text(channel),
         channel.unicast.as_ref().map(|needs| needs_text(channel, needs)).unwrap_or_default(),
     )
@@ -258,6 +259,18 @@ fn completion_text(channel: &ChannelPlan) -> String {
         table.add_row(row);
     }
     format!("expected for `{}`, by part of the datagrams that a box loses:\n{table}\n", object.name)
+}
+
+/// What happens when an object is replaced.
+fn overlap_text(overlap: &OverlapPlan) -> String {
+    let OverlapPlan { seconds, bit_rate_kbps, channel_kbps, ip_bytes, .. } = overlap;
+    format!(
+        "overlap: a superseded revision goes on for {seconds:.0} s with {bit_rate_kbps} kbit/s of IP in the \
+         companion, {ip_bytes} bytes in all, and the channel has {channel_kbps} kbit/s meanwhile; a box that \
+         holds {:.1} % of it and loses 10 % needs {:.0} s\n",
+        f64::from(overlap.finish_past_permille) / 10.0,
+        overlap.finish_seconds.ceil()
+    )
 }
 
 /// The repair symbols of a channel: which objects have some, and what that does to completion.

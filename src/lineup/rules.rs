@@ -9,6 +9,7 @@ use stbcast_object::limits::IP_PACKET_BYTES_MAX;
 use stbcast_object::{Group, Micros};
 
 use super::names::did_you_mean;
+use super::overlap::OverlapDraft;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::schedule::{InterfaceDraft, ScheduleDraft};
 use super::sources::Sources;
@@ -61,6 +62,7 @@ pub(super) struct ChannelDraft {
     pub(super) burst_us: Option<At<i64>>,
     pub(super) burst_delay_ms: Option<At<i64>>,
     pub(super) repair: Option<At<RepairDraft>>,
+    pub(super) overlap: Option<At<OverlapDraft>>,
     pub(super) objects: Vec<ObjectDraft>,
 }
 
@@ -106,8 +108,17 @@ pub(super) fn check(
     let known: Vec<_> = stbconfigs.iter().map(|draft| draft.name.value.as_str()).collect();
     let named: Vec<_> = schedules.iter().map(|draft| draft.name.value.as_str()).collect();
     let objects = HashMap::new();
-    let mut rules =
-        Rules { sources, directory, findings, objects, stbconfigs: &known, schedules: &named };
+    let has_announce = announce.is_some();
+    let (stbconfigs_known, schedules_known) = (&known[..], &named[..]);
+    let mut rules = Rules {
+        sources,
+        directory,
+        findings,
+        objects,
+        stbconfigs: stbconfigs_known,
+        schedules: schedules_known,
+        has_announce,
+    };
     if drafts.is_empty() {
         rules.findings.push(Finding::error("the line-up has no channel"));
     }
@@ -148,6 +159,8 @@ pub(super) struct Rules<'a> {
     stbconfigs: &'a [&'a str],
     /// Names of the schedules.
     pub(super) schedules: &'a [&'a str],
+    /// Whether the line-up has an announce session.
+    has_announce: bool,
 }
 
 impl Rules<'_> {
@@ -200,6 +213,9 @@ impl Rules<'_> {
         let objects: Vec<_> = draft.objects.iter().map(|object| self.object(object)).collect();
         let objects: Option<Vec<_>> = objects.into_iter().collect();
         let repair = draft.repair.as_ref().map(|repair| self.repair(repair, protocol));
+        let overlap = draft.overlap.as_ref();
+        let with = (protocol, draft.repair.as_ref());
+        let overlap = overlap.map(|overlap| self.overlap(overlap, with, self.has_announce));
         let (group, objects) = (group?, objects?);
         if objects.is_empty() {
             self.error(draft.offset, format!("channel {group} has no object"));
@@ -222,6 +238,10 @@ impl Rules<'_> {
             burst: burst.and_then(|us| u64::try_from(us).ok()).map_or(BURST, Micros),
             burst_delay: Micros::from_millis(u64::try_from(pause).unwrap_or(0)),
             repair: match repair {
+                Some(checked) => Some(checked?),
+                None => None,
+            },
+            overlap: match overlap {
                 Some(checked) => Some(checked?),
                 None => None,
             },

@@ -245,6 +245,7 @@ impl Vendor<'_> {
             burst_us: None,
             burst_delay_ms: self.optional_number(parameters, "burst-delay"),
             repair: None,
+            overlap: None,
             objects: objects.into_iter().collect::<Option<_>>()?,
         })
     }

@@ -8,6 +8,7 @@ use serde_spanned::Spanned;
 
 use super::Finding;
 use super::names::nearest;
+use super::overlap::OverlapWritten;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::rules::{At, ChannelDraft, CrcDraft, LineUpDraft, ObjectDraft, SourceDraft};
 use super::schedule::{InterfaceWritten, ScheduleWritten};
@@ -50,6 +51,7 @@ struct ChannelWritten {
     burst_us: Option<Spanned<i64>>,
     burst_delay_ms: Option<Spanned<i64>>,
     repair: Option<Spanned<RepairWritten>>,
+    overlap: Option<Spanned<OverlapWritten>>,
     #[serde(default)]
     object: Vec<ObjectWritten>,
 }
@@ -253,6 +255,10 @@ fn draft(written: Spanned<ChannelWritten>) -> ChannelDraft {
         burst_us: channel.burst_us.map(at),
         burst_delay_ms: channel.burst_delay_ms.map(at),
         repair: channel.repair.map(repair),
+        overlap: channel.overlap.map(|written| {
+            let At { value, offset } = at(written);
+            At { value: value.into_draft(), offset }
+        }),
         objects: channel.object.into_iter().map(ObjectWritten::into_draft).collect(),
     }
 }

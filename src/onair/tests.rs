@@ -72,6 +72,7 @@ fn channel(name: &str, bit_rate_bps: u64) -> Channel {
         burst: BURST,
         burst_delay: Micros::ZERO,
         repair: None,
+        overlap: None,
         schedule: None,
         objects: Vec::new(),
     }

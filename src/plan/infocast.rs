@@ -4,7 +4,7 @@ use stbcast_infocast::{BOX_PATIENCE, ObjectType};
 use stbcast_object::Micros;
 
 use super::prediction::{Companion, Prediction, predict};
-use super::{ChannelPlan, ObjectPlan, RepairPlan, UnicastNeeds, object_plan};
+use super::{ChannelPlan, ObjectPlan, OverlapPlan, RepairPlan, UnicastNeeds, object_plan};
 use crate::companion::CompanionPlan;
 use crate::contents::Contents;
 use crate::lineup::{Channel, Finding, Object, ObjectId, Unicast};
@@ -47,11 +47,13 @@ pub(super) fn channel_plan(
     let largest = objects.iter().enumerate().max_by_key(|(_, object)| object.slices);
     let coded = largest.and_then(|(place, _)| coded(place, channel, companion));
     let completion = largest.map(|(_, object)| completion(object, cycle, coded.as_ref()));
+    let overlap = OverlapPlan::of(channel, companion, cycle, findings);
     let unicast = unicast.zip(largest);
     let unicast = unicast
         .and_then(|(unicast, (_, object))| UnicastNeeds::of(unicast, object, coded.as_ref()));
     Ok(ChannelPlan {
         completion: completion.unwrap_or_default(),
+        overlap,
         unicast,
         datagrams: plan.datagrams,
         ip_bytes: plan.ip_bytes,

@@ -103,6 +103,7 @@ pub(super) fn announce(
         burst: BURST,
         burst_delay: Micros::ZERO,
         repair: None,
+        overlap: None,
         schedule: None,
         objects: Vec::new(),
     };

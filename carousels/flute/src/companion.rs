@@ -22,26 +22,21 @@ pub struct CompanionSettings {
 /// The repair symbols of a channel's objects. Objects take turns by their size, the blocks of an
 /// object one after the other; each block goes on with its next symbol wherever it stands, also
 /// across cycles of the channel, restarts and senders. So a slow box gets no symbol twice before
-/// all of them have passed.
+/// all of them have passed. Revisions that were superseded may have a part of the symbols.
 #[derive(Clone, Debug)]
 pub struct CompanionSession {
     settings: CompanionSettings,
-    lanes: Vec<Lane>,
-    weight: u64,
+    on_air: Mixture,
+    /// Revisions that are not on the channel any more.
+    superseded: Mixture,
+    /// Of a million symbols so many are of those.
+    superseded_ppm: u32,
+    /// Symbols that those are behind their part, in millionths.
+    superseded_credit: u32,
     fdt: FdtSender,
 }
 
-/// An object with its place in the mixture.
-#[derive(Clone, Debug)]
-struct Lane {
-    ready: Ready,
-    /// Source symbols: its share of the companion.
-    weight: u64,
-    /// Symbols that it is behind its share, times the sum of all weights.
-    credit: i128,
-    /// Repair symbols sent so far, begun at what the clock says.
-    counter: u64,
-}
+const MILLION: u32 = 1_000_000;
 
 impl CompanionSession {
     /// A companion of `entries` at `wall`, the time since the Unix epoch.
@@ -54,7 +49,10 @@ impl CompanionSession {
         wall: Micros,
     ) -> Result<Self, EntryError> {
         let fdt = FdtSender::new(settings.fdt, Vec::new(), wall)?;
-        let mut session = Self { settings, lanes: Vec::new(), weight: 0, fdt };
+        let (on_air, superseded) = (Mixture::default(), Mixture::default());
+        let (superseded_ppm, superseded_credit) = (0, 0);
+        let mut session =
+            Self { settings, on_air, superseded, superseded_ppm, superseded_credit, fdt };
         session.set_entries(entries, settings.symbols_per_1000_s, wall)?;
         Ok(session)
     }
@@ -70,6 +68,41 @@ impl CompanionSession {
         symbols_per_1000_s: u64,
         wall: Micros,
     ) -> Result<(), EntryError> {
+        let ready = self.ready(entries)?;
+        let files: Vec<File> = ready.iter().map(|ready| ready.file().clone()).collect();
+        self.fdt.set_files(files, wall)?;
+        self.settings.symbols_per_1000_s = symbols_per_1000_s;
+        let mut mixture = Mixture::of(ready);
+        mixture.begin(self.rates().0, wall, |ready| self.counter_of(ready));
+        self.on_air = mixture;
+        Ok(())
+    }
+
+    /// Gives `per_million` of all symbols, below a million, to revisions that are not on the channel
+    /// any more and can still be completed; with no entries to none. The FDT does not describe
+    /// them: it says what is on air. Counters go on as in [`CompanionSession::set_entries`].
+    ///
+    /// # Errors
+    /// As [`CompanionSession::new`], and when all symbols would go to them; everything stays as it
+    /// was then.
+    pub fn set_superseded(
+        &mut self,
+        entries: Vec<Entry>,
+        per_million: u32,
+        wall: Micros,
+    ) -> Result<(), EntryError> {
+        if per_million >= MILLION {
+            return Err(EntryError::Superseded { per_million });
+        }
+        let mut mixture = Mixture::of(self.ready(entries)?);
+        let per_million = if mixture.lanes.is_empty() { 0 } else { per_million };
+        (self.superseded_ppm, self.superseded_credit) = (per_million, 0);
+        mixture.begin(self.rates().1, wall, |ready| self.counter_of(ready));
+        self.superseded = mixture;
+        Ok(())
+    }
+
+    fn ready(&self, entries: Vec<Entry>) -> Result<Vec<Ready>, EntryError> {
         let (tsi, share) = (self.settings.fdt.tsi, self.settings.share);
         let ready = entries.into_iter().map(|entry| Ready::new(tsi, entry, share));
         let ready = ready.collect::<Result<Vec<_>, _>>()?;
@@ -77,19 +110,7 @@ impl CompanionSession {
             let encoding_id = bare.fti().scheme().encoding_id();
             return Err(EntryError::Scheme { encoding_id });
         }
-        let files: Vec<File> = ready.iter().map(|ready| ready.file().clone()).collect();
-        self.fdt.set_files(files, wall)?;
-        self.settings.symbols_per_1000_s = symbols_per_1000_s;
-        let weight_of = |ready: &Ready| u64::from(ready.fti().symbols());
-        self.weight = ready.iter().map(weight_of).sum();
-        let lane = |ready: Ready| {
-            let weight = weight_of(&ready);
-            let seed = counter_at(wall, symbols_per_1000_s, weight, self.weight);
-            let counter = self.counter_of(&ready).unwrap_or(seed);
-            Lane { ready, weight, credit: 0, counter }
-        };
-        self.lanes = ready.into_iter().map(lane).collect();
-        Ok(())
+        Ok(ready)
     }
 
     /// Another rate from now on, in repair symbols of all objects in a thousand seconds. Objects go on
@@ -103,12 +124,18 @@ impl CompanionSession {
     /// moment ago would come again. Others begin where the clock says.
     pub fn begin(&mut self, before: Option<&Self>, wall: Micros) {
         self.fdt.begin(before.map(|before| &before.fdt), wall);
-        for lane in &mut self.lanes {
-            let rate = self.settings.symbols_per_1000_s;
-            let seed = counter_at(wall, rate, lane.weight, self.weight);
-            let old = before.and_then(|before| before.counter_of(&lane.ready));
-            lane.counter = old.unwrap_or(seed);
-        }
+        let (on_air, superseded) = self.rates();
+        let known = |ready: &Ready| before.and_then(|before| before.counter_of(ready));
+        self.on_air.begin(on_air, wall, known);
+        self.superseded.begin(superseded, wall, known);
+    }
+
+    /// Symbols in a thousand seconds of what is on air, and of what was superseded.
+    fn rates(&self) -> (u64, u64) {
+        let all = self.settings.symbols_per_1000_s;
+        let old = u128::from(all) * u128::from(self.superseded_ppm) / u128::from(MILLION);
+        let old = u64::try_from(old).unwrap_or_default();
+        (all - old, old)
     }
 
     /// Where the counter of the same revision stands.
@@ -116,7 +143,8 @@ impl CompanionSession {
         let same = |lane: &&Lane| {
             lane.ready.fti() == ready.fti() && lane.ready.file().toi == ready.file().toi
         };
-        self.lanes.iter().find(same).map(|lane| lane.counter)
+        let mut lanes = self.on_air.lanes.iter().chain(&self.superseded.lanes);
+        lanes.find(same).map(|lane| lane.counter)
     }
 
     /// The session's FDT.
@@ -127,7 +155,8 @@ impl CompanionSession {
     /// Most bytes of UDP payload that a symbol's datagram has; 0 without objects.
     pub fn datagram_bytes_max(&self) -> usize {
         let bytes = |lane: &Lane| lane.ready.fti().repair_bytes() + lane.ready.overhead_bytes();
-        self.lanes.iter().map(bytes).max().unwrap_or_default()
+        let lanes = self.on_air.lanes.iter().chain(&self.superseded.lanes);
+        lanes.map(bytes).max().unwrap_or_default()
     }
 
     /// The next step at `now`; `wall` is the time since the Unix epoch. It is idle only without
@@ -140,9 +169,63 @@ impl CompanionSession {
         symbol.map_or(Step::Idle { until: self.fdt.due() }, Step::Datagram)
     }
 
-    /// Smooth weighted turns: the object that is furthest behind its share is next.
     fn next_symbol(&mut self) -> Option<Datagram> {
         let share = self.settings.share;
+        self.superseded_credit += self.superseded_ppm;
+        if self.superseded_credit >= MILLION {
+            self.superseded_credit -= MILLION;
+            return self.superseded.next(share);
+        }
+        self.on_air.next(share)
+    }
+}
+
+/// Objects that take turns.
+#[derive(Clone, Debug, Default)]
+struct Mixture {
+    lanes: Vec<Lane>,
+    /// The sum of their weights.
+    weight: u64,
+}
+
+/// An object with its place in the mixture.
+#[derive(Clone, Debug)]
+struct Lane {
+    ready: Ready,
+    /// Source symbols: its share of the companion.
+    weight: u64,
+    /// Symbols that it is behind its share, times the sum of all weights.
+    credit: i128,
+    /// Repair symbols sent so far, begun at what the clock says.
+    counter: u64,
+}
+
+impl Mixture {
+    fn of(ready: Vec<Ready>) -> Self {
+        let lane = |ready: Ready| {
+            let weight = u64::from(ready.fti().symbols());
+            Lane { ready, weight, credit: 0, counter: 0 }
+        };
+        let lanes: Vec<_> = ready.into_iter().map(lane).collect();
+        let weight = lanes.iter().map(|lane| lane.weight).sum();
+        Self { lanes, weight }
+    }
+
+    /// Sets each counter to what is `known` of it, else to what the clock says.
+    fn begin(
+        &mut self,
+        symbols_per_1000_s: u64,
+        wall: Micros,
+        known: impl Fn(&Ready) -> Option<u64>,
+    ) {
+        for lane in &mut self.lanes {
+            let seed = counter_at(wall, symbols_per_1000_s, lane.weight, self.weight);
+            lane.counter = known(&lane.ready).unwrap_or(seed);
+        }
+    }
+
+    /// Smooth weighted turns: the object that is furthest behind its share is next.
+    fn next(&mut self, share: Share) -> Option<Datagram> {
         let weight = i128::from(self.weight);
         for lane in &mut self.lanes {
             lane.credit += i128::from(lane.weight);

@@ -83,6 +83,12 @@ pub enum EntryError {
         /// Number of senders.
         senders: u32,
     },
+    /// Nothing would be left for what is on air.
+    #[error("{per_million} of a million symbols cannot be of superseded revisions")]
+    Superseded {
+        /// As asked for.
+        per_million: u32,
+    },
     /// FDT symbols below 64 bytes, or a life below two seconds.
     #[error("FDT symbols of {symbol_bytes} bytes living {lifetime_s} s are not legal")]
     Fdt {

@@ -11,7 +11,9 @@
 mod common;
 
 use common::Stores;
-use stbcast_flute::fdt::{Alternates, Announced, Companion, File, Instance, Kind, Unicast};
+use stbcast_flute::fdt::{
+    Alternates, Announced, Companion, File, Instance, Kind, Supersedes, Unicast,
+};
 use stbcast_flute::{
     AnnounceSession, Carousel, CarouselSettings, Code, CompanionSession, CompanionSettings, Entry,
     Event, Extensions, FdtId, FdtSettings, Fti, Lct, NtpTime, Packet, Repair, Scheme, Session,
@@ -153,6 +155,7 @@ fn announced() -> Vec<File> {
         slice_bytes: 1_400.try_into().ok(),
         companion: Some(Companion { group, tsi: 1 }),
         unicast: Some(Unicast::new(alternates, 3.try_into().unwrap(), 1_800).unwrap()),
+        supersedes: Some(Supersedes::new(0x0302_0202, 120, 700).unwrap()),
     };
     let mut config = File::new("infocast://239.255.2.2:22222/arris-vip1113", 7).unwrap();
     config.content_bytes = Some(210);

@@ -3,7 +3,7 @@
 use core::num::NonZeroU16;
 
 use stbcast_fec::{Geometry, SYMBOLS_MAX, SYMBOLS_PER_SLICE_MAX};
-use stbcast_flute::fdt::{Companion, File, Kind, Unicast};
+use stbcast_flute::fdt::{Companion, File, Kind, Supersedes, Unicast};
 
 /// The description of an object, from the announce session, a companion or a FLUTE carousel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Announcement {
     pub kind: Option<Kind>,
     /// Where the same bytes are served over HTTP, and when a box may ask there.
     pub unicast: Option<Unicast>,
+    /// Which revision it supersedes, as long as that can be completed.
+    pub supersedes: Option<Supersedes>,
 }
 
 /// Why a description contradicts itself.
@@ -88,6 +90,7 @@ impl Announcement {
             companion: file.announced.companion,
             kind: file.announced.kind.clone(),
             unicast: file.announced.unicast.clone(),
+            supersedes: file.announced.supersedes,
         })
     }
 }

@@ -70,6 +70,13 @@ pub enum Event {
     NoRepair(NoRepair),
     /// A new revision is announced; the one being received goes on until it is on air.
     NextRevision(Box<Announcement>),
+    /// What is received is superseded and nearly there: it is completed first, from repair symbols.
+    FinishingSuperseded {
+        /// Symbols that count.
+        held: u32,
+        /// Symbols of the object.
+        of: u32,
+    },
     /// The announced revision is on air now and replaced the one being received, of which nothing
     /// is used.
     RevisionBegun {

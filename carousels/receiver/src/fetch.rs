@@ -226,6 +226,15 @@ impl<P: Clone> Fetch<P> {
         self.outputs()
     }
 
+    /// What share of the symbols had to be there, in thousandths, where a superseded revision is being
+    /// completed; else `None`.
+    pub(crate) fn finishing(&self) -> Option<u16> {
+        match &self.way {
+            Way::Described(described) => described.finishing(),
+            Way::Plain(_) | Way::Download(_) => None,
+        }
+    }
+
     /// When the session wants an [`Input::Wake`], if nothing happens before.
     pub fn wake_at(&self) -> Option<Micros> {
         match &self.way {

@@ -66,6 +66,16 @@ pub const READ_BACK_BYTES: u64 = 64 * 1024;
 /// Groups joined at a time: announce session, channel and companion.
 pub const GROUPS_MAX: usize = 3;
 
+/// Longest that a superseded revision is completed instead of the new one, whatever is announced.
+pub const OVERLAP_MAX: Micros = Micros::from_secs(86_400);
+
+/// An overlap begins with the first slice of the new revision, this long at most after boxes hear of it.
+pub const OVERLAP_LATE: Micros = Micros::from_secs(5);
+
+/// Times that a fetch leaves its channel because its object is said to be superseded: whoever says so has
+/// signed nothing.
+pub const OVERLAP_HINTS_MAX: u8 = 2;
+
 /// How long an announce session that is alive may go without naming the object, counted from its
 /// first datagram. It repeats all its descriptions each second.
 pub const ANNOUNCED_WITHIN: Micros = Micros::from_secs(5);

@@ -155,6 +155,10 @@ pub struct Stats {
     pub fetched_bytes: u64,
     /// Descriptions of expected objects that are not what is signed, and are passed over.
     pub other_announcements: u64,
+    /// Superseded revisions that were completed.
+    pub overlaps_finished: u64,
+    /// Superseded revisions that were not completed although they were nearly there.
+    pub overlaps_given_up: u64,
     rejected: [u64; FLUTE + FLUTE_LABELS.len()],
 }
 
@@ -178,6 +182,8 @@ impl Default for Stats {
             resumed_bytes: 0,
             fetched_bytes: 0,
             other_announcements: 0,
+            overlaps_finished: 0,
+            overlaps_given_up: 0,
             rejected: [0; FLUTE + FLUTE_LABELS.len()],
         }
     }
@@ -225,6 +231,8 @@ impl Stats {
         self.resumed_bytes += other.resumed_bytes;
         self.fetched_bytes += other.fetched_bytes;
         self.other_announcements += other.other_announcements;
+        self.overlaps_finished += other.overlaps_finished;
+        self.overlaps_given_up += other.overlaps_given_up;
         for (mine, theirs) in self.rejected.iter_mut().zip(other.rejected) {
             *mine += theirs;
         }

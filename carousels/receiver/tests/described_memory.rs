@@ -40,6 +40,7 @@ fn description(geometry: Geometry, unicast: Option<Unicast>) -> Box<Announcement
         companion: Some(Companion { group: group(12), tsi: 1 }),
         kind: None,
         unicast,
+        supersedes: None,
     })
 }
 

@@ -174,3 +174,33 @@ fn a_rate_that_changes_on_air_moves_no_counter() {
     }
     assert_eq!(seen.len(), 300, "each symbol once, in the order it would have been");
 }
+
+#[test]
+fn a_superseded_revision_goes_on_with_its_part_and_never_sends_a_symbol_again() {
+    let (old, other, new) = (entry(1, 30, 10, 100), entry(3, 20, 10, 100), entry(2, 60, 10, 100));
+    let mut before = session(&[old.clone(), other.clone()], Share::ALL, START);
+    let sent = take(&mut before, 200);
+    let mut after = session(&[new, other], Share::ALL, START);
+    after.set_superseded([old.clone()].to_vec(), 300_000, START).unwrap();
+    after.begin(Some(&before), START.after(Micros::from_secs(1)));
+    let files: Vec<_> = after.fdt().files().iter().map(|file| file.toi).collect();
+    assert_eq!(files, [2, 3], "the FDT says what is on air");
+    let mixed = take(&mut after, 600);
+    for end in 1..=mixed.len() {
+        let of_old = mixed[..end].iter().filter(|one| one.0 == 1).count() as f64;
+        assert!((of_old - 0.3 * end as f64).abs() <= 1.0, "after {end}");
+        let of_new = mixed[..end].iter().filter(|one| one.0 == 2).count() as f64;
+        assert!((of_new - 0.7 * 0.75 * end as f64).abs() <= 2.0, "after {end}");
+    }
+    let old_symbols = sent.iter().chain(&mixed).filter(|one| one.0 == 1);
+    let all: Vec<_> = old_symbols.collect();
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len().min(300));
+    // The overlap is over; what comes back goes on, too.
+    let mut over = session(&[entry(2, 60, 10, 100)], Share::ALL, START);
+    over.begin(Some(&after), START);
+    assert!(take(&mut over, 100).iter().all(|one| one.0 == 2));
+    let bad = after.set_superseded([old].to_vec(), 1_000_000, START);
+    assert_eq!(bad, Err(EntryError::Superseded { per_million: 1_000_000 }));
+    after.set_superseded(Vec::new(), 300_000, START).unwrap();
+    assert!(take(&mut after, 100).iter().all(|one| one.0 != 1));
+}

@@ -7,7 +7,7 @@ use core::num::NonZeroU16;
 use stbcast_object::Group;
 
 use super::limits::MEDIA_TYPE_BYTES_MAX;
-use super::{Location, LocationError, Unicast};
+use super::{Location, LocationError, Supersedes, Unicast};
 use crate::Fti;
 
 /// A `File` element.
@@ -42,6 +42,8 @@ pub struct Announced {
     pub companion: Option<Companion>,
     /// Where the same bytes are served over HTTP, and when a box may ask there.
     pub unicast: Option<Unicast>,
+    /// Which revision it supersedes, as long as that can be completed.
+    pub supersedes: Option<Supersedes>,
 }
 
 /// The FLUTE session that carries a channel's repair symbols.

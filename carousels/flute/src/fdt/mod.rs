@@ -6,6 +6,7 @@ mod file;
 mod instance;
 mod location;
 mod read;
+mod supersedes;
 mod unicast;
 mod write;
 
@@ -13,6 +14,7 @@ pub use error::FdtError;
 pub use file::{Announced, Companion, File, Kind, KindError, toi_candidates};
 pub use instance::Instance;
 pub use location::{Location, LocationError};
+pub use supersedes::{Supersedes, SupersedesError};
 pub use unicast::{Alternates, Unicast, UnicastError};
 
 /// Namespace of the FDT as we write it: the one that the most receivers know. Any is read.
@@ -52,6 +54,10 @@ pub mod limits {
     pub const WINDOW_S_MAX: u32 = 86_400;
     /// The same where nothing is said.
     pub const WINDOW_S_DEFAULT: u32 = 3_600;
+    /// Seconds in which a superseded revision can be completed.
+    pub const OVERLAP_S_MAX: u32 = 86_400;
+    /// Thousandths of the source symbols that a box must hold to complete it.
+    pub const FINISH_PAST_MAX: u16 = 1_000;
     /// Cycles a box hears before it may ask, where nothing is said.
     pub const AFTER_CYCLES_DEFAULT: NonZeroU8 = NonZeroU8::new(2).unwrap();
 }

@@ -13,7 +13,7 @@ use super::digest::{from_base64, from_content_digest};
 use super::file::is_media_type;
 use super::{
     Alternates, Announced, Companion, FdtError, File, Instance, Kind, Location, OWN_NAMESPACE,
-    Unicast, limits,
+    Supersedes, Unicast, limits,
 };
 use crate::ntp::NtpSeconds;
 use crate::scheme::encoding_id;
@@ -156,7 +156,11 @@ fn announced(element: Node<'_, '_>) -> Option<Announced> {
         Some(list) => Some(unicast(element, list)?),
         None => None,
     };
-    Some(Announced { kind, slice_bytes, companion, unicast })
+    let supersedes = match own(element, "Supersedes") {
+        Some(toi) => Some(supersedes(element, number(toi)?)?),
+        None => None,
+    };
+    Some(Announced { kind, slice_bytes, companion, unicast, supersedes })
 }
 
 /// Where the bytes are served over HTTP; `None` where a value is not legal.
@@ -166,4 +170,11 @@ fn unicast(element: Node<'_, '_>, list: &str) -> Option<Unicast> {
     let window_s: Option<u32> = optional(own(element, "Alternate-Window"))?;
     let window_s = window_s.unwrap_or(limits::WINDOW_S_DEFAULT);
     Unicast::new(alternates, after.unwrap_or(after_cycles), window_s).ok()
+}
+
+/// The overlap of two revisions; `None` where a value is missing or not legal.
+fn supersedes(element: Node<'_, '_>, toi: u128) -> Option<Supersedes> {
+    let overlap_s = own(element, "Overlap").and_then(number)?;
+    let finish_past_permille = own(element, "Finish-Past").and_then(number)?;
+    Supersedes::new(toi, overlap_s, finish_past_permille).ok()
 }

@@ -34,6 +34,7 @@ fn full(toi: u32, which: u8) -> File {
             tsi: 7,
         }),
         unicast: Some(unicast("https://boot.example/a.bin?x=1&y=2 http://[2001:db8::1]/b", 255, 0)),
+        supersedes: Some(Supersedes::new(u128::from(u32::MAX), 86_400, 1).unwrap()),
     };
     file.with_fti(fti(which, 5_000))
 }
@@ -115,6 +116,13 @@ fn a_bad_file_is_left_out_and_counted_while_the_others_stay() {
         "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"http://a/\" s:Alternate-After=\"256\"",
         "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"http://a/\" s:Alternate-Window=\"86401\"",
         "xmlns:s=\"urn:stbcast:fdt:1\" s:Alternate=\"http://a/\" s:Alternate-Window=\"1 h\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Supersedes=\"0\" s:Overlap=\"1\" s:Finish-Past=\"1\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Supersedes=\"1\" s:Overlap=\"0\" s:Finish-Past=\"1\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Supersedes=\"1\" s:Overlap=\"86401\" s:Finish-Past=\"1\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Supersedes=\"1\" s:Overlap=\"1\" s:Finish-Past=\"0\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Supersedes=\"1\" s:Overlap=\"1\" s:Finish-Past=\"1001\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Supersedes=\"1\" s:Finish-Past=\"1\"",
+        "xmlns:s=\"urn:stbcast:fdt:1\" s:Supersedes=\"1\" s:Overlap=\"1\"",
     ] {
         assert_eq!(one(bad), None, "{bad}");
     }

@@ -67,6 +67,11 @@ fn file(writer: &mut Writer, file: &File) {
         writer.attribute("stb:Alternate-After", unicast.after_cycles);
         writer.attribute("stb:Alternate-Window", unicast.window_s());
     }
+    if let Some(old) = &own.supersedes {
+        writer.attribute("stb:Supersedes", old.toi());
+        writer.attribute("stb:Overlap", old.overlap_s());
+        writer.attribute("stb:Finish-Past", old.finish_past_permille());
+    }
     writer.xml.push_str("/>\n");
 }
 

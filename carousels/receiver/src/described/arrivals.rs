@@ -41,7 +41,8 @@ impl<P: Clone> Described<P> {
         if slice.verdict == Verdict::Bad {
             return self.stats.reject(Rejection::BadTrailer);
         }
-        if self.on_air == OnAir::Older {
+        // One that was on its way when the channel was left may be of the new revision already.
+        if self.on_air == OnAir::Older || self.finishing().is_some() {
             return self.stats.reject(Rejection::OtherRevision);
         }
         let is_one = slice.revision.total == assembly.layout.slices()
@@ -94,6 +95,10 @@ impl<P: Clone> Described<P> {
         if let Some(next) = self.next.as_ref().filter(|next| next.toi == arrival.toi) {
             if next.geometry != arrival.geometry {
                 return self.stats.reject(Rejection::ContradictsAnnouncement);
+            }
+            if self.finishing().is_some() {
+                self.stats.foreign += 1;
+                return self.note_next_on_air();
             }
             self.switch_to_next(now);
         }

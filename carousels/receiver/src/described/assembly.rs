@@ -83,6 +83,15 @@ impl Assembly {
         self.blocks.rank()
     }
 
+    /// Whether no block lacks more than `permille` of 1,000 of its source symbols.
+    pub(super) fn lacks_at_most_in_each(&self, permille: u16) -> bool {
+        let needed = |block| (self.blocks.needs(&self.layout, block), block);
+        (0..self.layout.blocks()).map(needed).all(|(needs, block)| {
+            let of = u64::from(self.layout.source_symbols(block));
+            u64::from(needs) * 1_000 <= of * u64::from(permille)
+        })
+    }
+
     /// Whether every symbol is in the slot.
     pub(super) fn is_whole(&self) -> bool {
         self.blocks.all_done() && self.running.is_none()

@@ -112,6 +112,7 @@ impl<P: Clone> Described<P> {
             && Layout::of(current, carrier) == Layout::of(announcement, carrier);
         if !is_same {
             self.stats.other_announcements += 1;
+            self.finish_first(now, announcement);
             return;
         }
         self.tois.note(announcement.toi);

@@ -159,6 +159,13 @@ impl<P: Clone> Described<P> {
     /// Nothing is committed: what was there before, and then what came from servers, is dropped before
     /// anything else is doubted; then what is held is compared with what arrives, or dropped in the end.
     fn on_wrong_digest(&mut self, now: Micros) {
+        if self.finishing().is_some() && self.next.is_some() {
+            // Nothing comes any more that could tell what is wrong.
+            self.tell(Event::DigestFailed { failures: 1 });
+            return self.end_overlap(now);
+        }
+        // What is signed goes on with what the channel has.
+        self.finishing = None;
         if self.doubt_resumed() || self.doubt_servers() {
             self.state = State::Receiving;
             return self.join_all(now);
@@ -194,6 +201,7 @@ impl<P: Clone> Described<P> {
         }
         self.cancel_request();
         self.state = State::Over;
+        self.stats.overlaps_finished += u64::from(self.finishing().is_some());
         let (length, check, sha256) = (self.length(), self.check, self.sha256());
         self.tell(Event::Complete { length, check, sha256 });
     }

@@ -38,7 +38,9 @@ impl<P: Clone> Described<P> {
             self.join_flute((asked, None));
         }
         if matches!(self.state, State::Receiving) && self.carrier() == Carrier::Channel {
-            self.join(self.group, Listen::Slices);
+            if self.finishing().is_none() {
+                self.join(self.group, Listen::Slices);
+            }
             if let Some(companion) = self.groups.companion {
                 self.join_flute(companion);
             }
@@ -70,7 +72,7 @@ impl<P: Clone> Described<P> {
         }
     }
 
-    fn leave(&mut self, group: Group) {
+    pub(super) fn leave(&mut self, group: Group) {
         let joined = self.groups.joined.len();
         self.groups.joined.retain(|one| *one != group);
         if self.groups.joined.len() < joined {

@@ -94,6 +94,7 @@ mod tests {
             companion: None,
             kind: None,
             unicast: None,
+            supersedes: None,
         };
         Layout::of(&announcement, Carrier::Channel).unwrap()
     }

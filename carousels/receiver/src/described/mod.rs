@@ -22,6 +22,7 @@ mod finish;
 mod groups;
 mod layout;
 mod memory;
+mod overlap;
 mod revisions;
 mod spool;
 mod unicast;
@@ -38,6 +39,7 @@ use self::expected::Tois;
 use self::finish::Digesting;
 use self::groups::Groups;
 use self::layout::Carrier;
+use self::overlap::Finishing;
 use self::revisions::OnAir;
 use self::unicast::Unicast;
 use crate::limits::ANNOUNCED_WITHIN;
@@ -87,6 +89,10 @@ pub(crate) struct Described<P> {
     /// Further numbers of an object that is expected.
     tois: Tois,
     on_air: OnAir,
+    /// What is received is superseded, and is completed first.
+    finishing: Option<Finishing>,
+    /// How often that was begun.
+    overlaps: u8,
     /// Slices handed out to be compared.
     comparing: VecDeque<(u32, P)>,
     check: Option<Check>,
@@ -124,6 +130,8 @@ impl<P: Clone> Described<P> {
             next: None,
             tois: Tois::default(),
             on_air: OnAir::Unproven { doubted: false },
+            finishing: None,
+            overlaps: 0,
             comparing: VecDeque::new(),
             check: None,
             recoveries: 0,
@@ -207,7 +215,8 @@ impl<P: Clone> Described<P> {
                 })
             }
             State::Receiving => {
-                let multicast = self.has_joined().then(|| self.silent_at());
+                let silent_at = || self.finishing_until().unwrap_or_else(|| self.silent_at());
+                let multicast = self.has_joined().then(silent_at);
                 multicast.into_iter().chain(self.unicast.wake_at()).min()
             }
             _ => None,
@@ -303,6 +312,12 @@ impl<P: Clone> Described<P> {
     }
 
     fn on_silence(&mut self, now: Micros) {
+        if let Some(until) = self.finishing_until() {
+            if now >= until {
+                self.end_overlap(now);
+            }
+            return;
+        }
         if self.unicast.is_stuck() {
             if now >= self.silent_at() {
                 self.leave_all();

@@ -38,6 +38,9 @@ impl<P: Clone> Described<P> {
             return;
         }
         match self.state {
+            State::Receiving if self.finishing().is_some() => {
+                self.on_announced_finishing(now, announcement);
+            }
             State::Receiving if self.is_expected() && on(Check::SignedDescription) => {
                 self.on_announced_again(now, &announcement)
             }
@@ -97,6 +100,7 @@ impl<P: Clone> Described<P> {
         if tells {
             self.tell(Event::NextRevision(announcement.clone()));
             self.listen_to(companion);
+            self.finish_first(now, &announcement);
             self.next = Some(announcement);
         } else {
             // Nothing will tell when it is on air.
@@ -113,12 +117,12 @@ impl<P: Clone> Described<P> {
         }
     }
 
-    fn switch(&mut self, now: Micros, announcement: Box<Announcement>) {
+    pub(super) fn switch(&mut self, now: Micros, announcement: Box<Announcement>) {
         let dropped = self.current.as_ref().map_or(0, |(_, assembly)| assembly.rank());
         self.stats.revision_changes += 1;
         let begun = announcement.clone();
         self.tell(Event::RevisionBegun { announcement: begun, dropped });
-        (self.next, self.failures, self.drops) = (None, 0, 0);
+        (self.next, self.finishing, self.failures, self.drops) = (None, None, 0, 0);
         self.begin(now, announcement);
     }
 

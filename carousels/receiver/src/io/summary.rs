@@ -28,6 +28,10 @@ pub struct Counters {
     pub rejected: BTreeMap<&'static str, u64>,
     /// Revisions that replaced one being received.
     pub revision_changes: u64,
+    /// Superseded revisions that were completed first.
+    pub overlaps_finished: u64,
+    /// Superseded revisions that were nearly there and could not be completed.
+    pub overlaps_given_up: u64,
     /// Requests to servers.
     pub requests: u64,
     /// Bytes of objects that web servers sent.
@@ -51,6 +55,8 @@ impl Counters {
             descriptions: stats.descriptions,
             rejected: rejected(stats),
             revision_changes: stats.revision_changes,
+            overlaps_finished: stats.overlaps_finished,
+            overlaps_given_up: stats.overlaps_given_up,
             requests: stats.requests,
             http_bytes: stats.http_bytes,
             tftp_bytes: stats.tftp_bytes,

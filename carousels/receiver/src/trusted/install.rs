@@ -8,15 +8,27 @@ use stbcast_object::Micros;
 use stbcast_release::{Check, Object, Release, Signed, Verdict, on};
 
 use super::{Step, TrustedBoot, TrustedOutcome, signed};
-use crate::{Event, Fetch, FetchError, FetchOptions, Input, Installation, Output, Role, Target};
+use crate::{
+    Event, Fetch, FetchError, FetchOptions, Input, Installation, Output, Progress, Role, Target,
+};
 
 /// The release that is being installed.
 pub(super) struct Following {
     pub(super) release: Signed<Release>,
     permitted_from: Option<u64>,
     part: Part,
+    /// What that is, once it is fetched.
+    object: Option<Object>,
+    /// Bytes of the parts that are there.
+    done_bytes: u64,
     /// Parts that are not there yet, the next one first.
     left: VecDeque<(Part, Object)>,
+}
+
+impl Following {
+    fn part_bytes(&self) -> u64 {
+        self.object.as_ref().map_or(0, |object| object.length)
+    }
 }
 
 impl<P: Clone> TrustedBoot<P> {
@@ -37,7 +49,9 @@ impl<P: Clone> TrustedBoot<P> {
         let left = objects.filter_map(|one| Some((signed::part_of(one.kind)?, one.clone())));
         let left = left.collect();
         let release = choice.release;
-        self.following = Some(Following { release, permitted_from, part: Part::Kernel, left });
+        let (part, object, done_bytes) = (Part::Kernel, None, 0);
+        self.following =
+            Some(Following { release, permitted_from, part, object, done_bytes, left });
         self.fetch_next(now);
     }
 
@@ -46,6 +60,8 @@ impl<P: Clone> TrustedBoot<P> {
         let Some(following) = &mut self.following else { return };
         let Some((part, object)) = following.left.pop_front() else { return self.arm(now) };
         following.part = part;
+        following.done_bytes += following.part_bytes();
+        following.object = Some(object.clone());
         let described = signed::target_of(&object).zip(signed::announcement_of(&object));
         let Some((target, expected)) = described else {
             return self.on_failed(now, Some(part), FetchError::NotDescribed);
@@ -76,12 +92,45 @@ impl<P: Clone> TrustedBoot<P> {
         let Self { fetch, announce, queue, .. } = self;
         let Some(fetch) = fetch else { return };
         match announce.pass_on(fetch.handle(now, input), queue) {
-            None => {}
+            None => self.go_over_when_due(now),
             Some(Ok(())) => self.fetch_next(now),
             Some(Err(error)) => {
                 let part = self.following.as_ref().map(|following| following.part);
                 self.on_failed(now, part, error);
             }
+        }
+    }
+
+    /// Whether the release that is followed is completed although `higher` may be followed: it is valid
+    /// itself, the part that is fetched is superseded and being completed, and so much of all its
+    /// bytes is there. What is not there yet must be the same in both.
+    pub(super) fn finishes_first(&self, now: Micros, higher: &Release) -> bool {
+        let (Some(following), Some(fetch)) = (&self.following, &self.fetch) else { return false };
+        let stays = |one: &Object| {
+            let mut same = higher.objects.iter().filter(|other| other.kind == one.kind);
+            same.any(|other| other.sha256 == one.sha256)
+        };
+        let is_valid = || self.hearing.judge(now, &following.release, &self.options).is_ok();
+        if !following.left.iter().all(|(_, object)| stays(object)) || !is_valid() {
+            return false;
+        }
+        let Some(permille) = fetch.finishing() else {
+            return self.waits_for_higher && following.object.as_ref().is_some_and(stays);
+        };
+        let Progress { held, total, .. } = fetch.progress();
+        let of_part = u128::from(following.part_bytes()) * u128::from(held);
+        let there = u128::from(following.done_bytes) + of_part / u128::from(total.max(1));
+        let left: u64 = following.left.iter().map(|(_, object)| object.length).sum();
+        let all = left + following.part_bytes() + following.done_bytes;
+        there * 1_000 >= u128::from(all) * u128::from(permille)
+    }
+
+    /// A higher release waits until what is superseded is completed, or cannot be.
+    fn go_over_when_due(&mut self, now: Micros) {
+        let is_finishing = self.fetch.as_ref().is_some_and(|fetch| fetch.finishing().is_some());
+        let was_finishing = core::mem::replace(&mut self.is_finishing, is_finishing);
+        if self.waits_for_higher && was_finishing && !is_finishing {
+            self.look_again(now);
         }
     }
 

@@ -54,6 +54,10 @@ pub struct TrustedBoot<P> {
     announce: Announce,
     following: Option<Following>,
     fetch: Option<Fetch<P>>,
+    /// Whether a higher release is known, and the one that is followed is completed first.
+    waits_for_higher: bool,
+    /// Whether what is fetched is superseded and being completed.
+    is_finishing: bool,
     /// Why the first release that could not be had could not.
     first_failure: Option<TrustedOutcome>,
     stats: Stats,
@@ -82,6 +86,8 @@ impl<P: Clone> TrustedBoot<P> {
             announce: Announce { group: options.announce, source: options.source, joined: false },
             following: None,
             fetch: None,
+            waits_for_higher: false,
+            is_finishing: false,
             first_failure: None,
             stats: Stats::default(),
             queue: VecDeque::new(),
@@ -220,7 +226,7 @@ impl<P: Clone> TrustedBoot<P> {
     }
 
     /// Something that was heard may change which release is followed.
-    fn look_again(&mut self, now: Micros) {
+    pub(super) fn look_again(&mut self, now: Micros) {
         let choice = self.hearing.choose(now, &self.options);
         match (&self.step, &self.following, choice) {
             (Step::Listening, _, Some(_)) => {
@@ -229,7 +235,11 @@ impl<P: Clone> TrustedBoot<P> {
             (Step::Fetching, Some(following), Some(choice)) => {
                 let is_other = choice.release.id != following.release.id;
                 let is_higher = choice.release.value.number > following.release.value.number;
-                if is_other && (is_higher || !self.hearing.believes(&following.release.id)) {
+                let is_believed = self.hearing.believes(&following.release.id);
+                if is_other && is_believed && self.finishes_first(now, &choice.release.value) {
+                    self.waits_for_higher = true;
+                } else if is_other && (is_higher || !is_believed) {
+                    self.waits_for_higher = false;
                     self.stop_fetch();
                     self.follow(now);
                 }

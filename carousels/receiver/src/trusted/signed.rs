@@ -49,6 +49,7 @@ pub(super) fn announcement_of(object: &Object) -> Option<Announcement> {
         companion,
         kind,
         unicast: servers_of(object),
+        supersedes: None,
     })
 }
 

@@ -68,6 +68,7 @@ pub struct Headend {
     on_channel: Revision,
     companion: Option<CompanionSession>,
     on_companion: Revision,
+    superseded: Option<Revision>,
     credit: f64,
 }
 
@@ -84,6 +85,7 @@ impl Headend {
             on_channel: revision.clone(),
             companion: None,
             on_companion: revision.clone(),
+            superseded: None,
             credit: 0.0,
         };
         headend.repair(revision);
@@ -129,6 +131,19 @@ impl Headend {
             Some(companion) => companion.set_entries(entries, 100_000, wall).unwrap(),
             none => *none = Some(CompanionSession::new(settings, entries, wall).unwrap()),
         }
+    }
+
+    /// The companion sends symbols of a superseded revision too, `per_million` of all.
+    pub fn overlap(&mut self, old: Option<&Revision>, per_million: u32) {
+        let wall = self.wall();
+        self.superseded = old.cloned();
+        let entry = |old: &Revision| {
+            let mut entry = old.companion_entry().unwrap();
+            entry.repair.as_mut().unwrap().store = SUPERSEDED;
+            entry
+        };
+        let entries = old.map(entry).into_iter().collect();
+        self.companion.as_mut().unwrap().set_superseded(entries, per_million, wall).unwrap();
     }
 
     /// Slices of the revision on the channel.
@@ -209,7 +224,8 @@ impl Headend {
                 }
                 Step::Datagram(datagram) => {
                     self.credit -= 1.0;
-                    let bytes = gather(&datagram, &self.on_companion);
+                    let old = self.superseded.as_ref().filter(|_| datagram.object == SUPERSEDED);
+                    let bytes = gather(&datagram, old.unwrap_or(&self.on_companion));
                     let group = self.on_companion.companion.unwrap_or(companion_default()).group;
                     sent.push(Sent { group, bytes, carries_symbol: true });
                 }
@@ -219,6 +235,9 @@ impl Headend {
         sent
     }
 }
+
+/// Where the repair symbols of a superseded revision are.
+const SUPERSEDED: usize = 2;
 
 fn companion_default() -> Companion {
     Companion { group: companion(), tsi: 9 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use stbcast_fec::{Encoder, Geometry, Scheme};
-use stbcast_flute::fdt::{Alternates, Companion, File, Unicast, toi_candidates};
+use stbcast_flute::fdt::{Alternates, Companion, File, Supersedes, Unicast, toi_candidates};
 use stbcast_flute::{Entry, Fti, Repair, crc32};
 use stbcast_receiver::Target;
 
@@ -94,6 +94,15 @@ impl Revision {
         file.fti = self.geometry.map(Fti::of_geometry);
         file.announced.slice_bytes = Some(self.slice_bytes);
         file.announced.companion = self.companion;
+        file
+    }
+
+    /// The same, and that it supersedes `old` for `overlap_s` seconds, in which boxes that hold
+    /// `permille` of 1,000 symbols of that complete it.
+    pub fn superseding(&self, old: &Self, overlap_s: u32, permille: u16) -> File {
+        let mut file = self.file();
+        let supersedes = Supersedes::new(u128::from(old.toi), overlap_s, permille);
+        file.announced.supersedes = Some(supersedes.unwrap());
         file
     }
 

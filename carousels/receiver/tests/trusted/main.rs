@@ -19,3 +19,4 @@ mod resumed;
 mod sabotage;
 mod sample;
 mod stb;
+mod superseded;

@@ -75,6 +75,7 @@ impl<'a> Caller<'a> {
             companion: None,
             kind: None,
             unicast: Unicast::new(alternates, *after_cycles, *window_s).ok(),
+            supersedes: None,
         })
     }
 

@@ -147,6 +147,7 @@ fn object(part: Part, bytes: Vec<u8>, number: u8) -> Result<(Object, Vec<Sent>),
         companion: geometry.map(|_| Companion { group: companion, tsi: TSI }),
         kind: None,
         unicast: None,
+        supersedes: None,
     };
     let content = Content { sha256, length, symbol_bytes: SLICE_BYTES };
 

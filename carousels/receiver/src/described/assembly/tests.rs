@@ -21,6 +21,7 @@ fn layout(geometry: Geometry, parts: u16) -> Layout {
         companion: None,
         kind: None,
         unicast: None,
+        supersedes: None,
     };
     Layout::of(&announcement, Carrier::Channel).unwrap()
 }

@@ -131,6 +131,12 @@ impl Observer for Console {
             }
             Event::NoRepair(reason) => self.line(format_args!("without repair: {reason}")),
             Event::NextRevision(_) => self.line("a new revision is announced"),
+            Event::FinishingSuperseded { held, of } => {
+                self.begin(moment, true);
+                self.line(format_args!(
+                    "it is superseded and completed first: {held} of {of} symbols are there"
+                ));
+            }
             Event::RevisionBegun { announcement, dropped } => {
                 self.begin(moment, true);
                 let announced = AnnouncedObject::of(announcement);
