@@ -1,6 +1,150 @@
-//! When what is on the line-up is on air.
+//! When what is on the line-up is on air, as a function of the wall clock alone: a clock that is set, a
+//! headend that starts in the middle of a window and one that was off all night need no memory.
+//!
+//! ```text
+//!  zone     which moment a time on the clock is       (DST both ways)
+//!  window   the openings of one window                (cron, from/to, dates)
+//!  hours    one schedule: windows, priorities, black-outs
+//!  budget   who waits where an interface cannot carry all
+//!  agenda   all moments of a year; runs and lint for the plan
+//!  Timetable::at = Roster
+//! ```
+//!
+//! What is decided where stands in `schedule/decisions.md`, which is also the test.
 
+use std::sync::{Mutex, PoisonError};
+
+use crate::lineup::{LineUp, ObjectId};
+use crate::roster::Roster;
+use crate::spool::Digest;
+
+mod agenda;
+mod budget;
 mod cron;
+mod hours;
+mod lint;
+pub(crate) mod runs;
+mod window;
 pub(crate) mod zone;
 
+pub(crate) use agenda::Moment;
+pub use budget::Budget;
 pub use cron::Cron;
+
+use budget::{Wait, Wish};
+use hours::{Hours, Open, State};
+
+/// Moments looked at for the next change: two years of a change each hour.
+const MOMENTS_MAX: usize = 20_000;
+
+/// Who is on air when.
+#[derive(Debug)]
+pub struct Timetable {
+    hours: Vec<Hours>,
+    /// By channel: its schedule and its own rate.
+    channels: Vec<(Option<usize>, u64)>,
+    objects: Vec<(ObjectId, usize)>,
+    /// SHA-256 of the documents that follow a schedule.
+    documents: Vec<([u8; 32], usize)>,
+    budget: Budget,
+    /// What stands from a moment until another.
+    now: Mutex<Option<(i64, Option<i64>, Roster)>>,
+}
+
+impl Timetable {
+    /// Of a line-up whose interfaces carry everything.
+    pub fn of(line_up: &LineUp) -> Self {
+        Self::within(line_up, Budget::default())
+    }
+
+    /// Of a line-up whose interfaces carry so much.
+    pub fn within(line_up: &LineUp, budget: Budget) -> Self {
+        let channels = line_up.channels.iter();
+        let objects = channels.clone().enumerate().flat_map(|(channel, it)| {
+            it.objects
+                .iter()
+                .enumerate()
+                .filter_map(move |(object, it)| Some((ObjectId { channel, object }, it.schedule?)))
+        });
+        let documents = line_up.trust.iter().flat_map(|trust| trust.documents());
+        let documents =
+            documents.filter_map(|it| Some((Digest::of(&it.bytes).bytes(), it.schedule?)));
+        Self {
+            hours: line_up.schedules.iter().map(Hours::of).collect(),
+            channels: channels.map(|it| (it.schedule, it.bit_rate_bps)).collect(),
+            objects: objects.collect(),
+            documents: documents.collect(),
+            budget,
+            now: Mutex::new(None),
+        }
+    }
+
+    /// Whether nothing ever changes.
+    pub fn is_constant(&self) -> bool {
+        self.hours.is_empty()
+    }
+
+    /// Who is on air at `unix_s`, seconds since the Unix epoch. Cheap where little time has passed since
+    /// it was asked last.
+    pub fn at(&self, unix_s: i64) -> Roster {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((from, until, roster)) = &*now
+            && *from <= unix_s
+            && until.is_none_or(|until| unix_s < until)
+        {
+            return roster.clone();
+        }
+        let (roster, until) = self.look(unix_s);
+        *now = Some((unix_s, until, roster.clone()));
+        roster
+    }
+
+    /// The first moment after `after_s` at which [`Self::at`] is not what it was the second before;
+    /// `None` where there is none, or none among a great many moments at which it could have been.
+    pub fn next_change(&self, after_s: i64) -> Option<i64> {
+        let (before, mut until) = self.look(after_s);
+        for _ in 0..MOMENTS_MAX {
+            let (roster, next) = self.look(until?);
+            if roster != before {
+                return until;
+            }
+            until = next;
+        }
+        None
+    }
+
+    /// Who is on air, and the next moment at which that may be otherwise.
+    fn look(&self, unix_s: i64) -> (Roster, Option<i64>) {
+        let states: Vec<State> = self.hours.iter().map(|hours| hours.at(unix_s)).collect();
+        let open: Vec<_> = states.iter().map(|state| state.open).collect();
+        let until = states.iter().filter_map(|state| state.until_s).min();
+        (self.decide(&open).0, until.filter(|until| *until > unix_s))
+    }
+
+    /// Who is on air, and who waits, when schedules are open like this.
+    fn decide(&self, open: &[Option<Open>]) -> (Roster, Vec<Wait>) {
+        let is_open = |schedule: usize| open.get(schedule).copied().flatten();
+        let wish = |(place, (schedule, own)): (usize, &(Option<usize>, u64))| match schedule {
+            None => Some(Wish::from((place, *own, None))),
+            Some(schedule) => Some(Wish::from((place, *own, Some(is_open(*schedule)?)))),
+        };
+        let wishes: Vec<_> = self.channels.iter().enumerate().filter_map(wish).collect();
+        let waits = self.budget.decide(&wishes);
+        let mut roster = Roster { channels: vec![None; self.channels.len()], ..Roster::default() };
+        for wish in &wishes {
+            let waits = waits.iter().any(|wait| wait.channel == wish.channel);
+            if let (false, Some(rate)) = (waits, roster.channels.get_mut(wish.channel)) {
+                *rate = Some(wish.bit_rate_bps);
+            }
+        }
+        let closed = |schedule: &usize| is_open(*schedule).is_none();
+        let off = self.objects.iter().filter(|(_, schedule)| closed(schedule));
+        roster.off = off.map(|(id, _)| *id).collect();
+        let unsaid = self.documents.iter().filter(|(_, schedule)| closed(schedule));
+        roster.unsaid = unsaid.map(|(digest, _)| *digest).collect();
+        (roster, waits)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -76,4 +76,9 @@ impl Cron {
     pub(super) fn next(&self, from: DateTime) -> Option<DateTime> {
         self.pattern.find_next_occurrence(&from, true).ok()
     }
+
+    /// The last time at or before `until`.
+    pub(super) fn last(&self, until: DateTime) -> Option<DateTime> {
+        self.pattern.find_previous_occurrence(&until, true).ok()
+    }
 }

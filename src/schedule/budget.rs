@@ -1,0 +1,168 @@
+//! What interfaces may carry, and who waits where not all fit.
+
+use std::collections::BTreeMap;
+
+use super::Open;
+use crate::companion;
+use crate::contents::Contents;
+use crate::interface;
+use crate::lineup::{Channel, LineUp};
+
+/// What the interfaces of a line-up may carry, and what its channels need there.
+#[derive(Clone, Debug, Default)]
+pub struct Budget {
+    /// Those that have a cap.
+    pub(super) interfaces: Vec<Capped>,
+    /// By channel: its interface's place in `interfaces`, and bits of IP per second with its companion
+    /// by the rate that it is given.
+    channels: Vec<Option<(usize, BTreeMap<u64, u64>)>>,
+}
+
+/// An interface that has a cap.
+#[derive(Clone, Debug)]
+pub(super) struct Capped {
+    /// As it stands in the line-up.
+    pub(super) name: String,
+    /// Bits of IP per second of all that is sent there together.
+    pub(super) cap_bps: u64,
+    /// The announce session, where it is sent there.
+    pub(super) announce_bps: u64,
+}
+
+/// A channel that wants to be on air.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// Its place in the line-up.
+    pub(super) channel: usize,
+    /// The rate that it is given.
+    pub(super) bit_rate_bps: u64,
+    /// `None` for a channel without schedule, which goes before all others.
+    pub(super) priority: Option<i32>,
+}
+
+/// A channel that does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    /// Its place in the line-up.
+    pub(crate) channel: usize,
+    /// Place of its interface.
+    pub(crate) interface: usize,
+    /// Bits per second that are missing.
+    pub(crate) over_bps: u64,
+    /// The priority that does not suffice; `None` where it has no schedule.
+    pub(crate) priority: Option<i32>,
+    /// Whether it would fit, were it not for others of the same priority: who goes is not said.
+    pub(crate) is_tie: bool,
+}
+
+/// One name for an interface that is written by name here and by address there. What this machine does
+/// not have is as it is written.
+fn resolved(written: &str) -> String {
+    interface::find(written).map_or_else(|_| written.to_owned(), |found| found.name)
+}
+
+impl Budget {
+    /// Of a line-up whose announce session takes `announce_bps`.
+    ///
+    /// # Errors
+    /// When a channel cannot be sent at a rate that its schedule gives it.
+    pub fn of(line_up: &LineUp, contents: &Contents, announce_bps: u64) -> Result<Self, String> {
+        if line_up.interfaces.is_empty() {
+            return Ok(Self::default());
+        }
+        let names: Vec<_> = line_up.interfaces.iter().map(|it| resolved(&it.name)).collect();
+        let place = |written: Option<&String>| {
+            let written = written?;
+            let verbatim = line_up.interfaces.iter().position(|it| it.name == *written);
+            verbatim.or_else(|| {
+                let name = resolved(written);
+                names.iter().position(|it| *it == name)
+            })
+        };
+        let mut channels = Vec::new();
+        for (at, channel) in line_up.channels.iter().enumerate() {
+            let Some(interface) = place(channel.interface.as_ref()) else {
+                channels.push(None);
+                continue;
+            };
+            let mut needs = BTreeMap::new();
+            for rate in rates(line_up, channel) {
+                needs.insert(rate, need_bps(line_up, contents, at, rate)?);
+            }
+            channels.push(Some((interface, needs)));
+        }
+        let announced = line_up.announce.as_ref().and_then(|it| place(it.interface.as_ref()));
+        let interfaces = line_up.interfaces.iter().enumerate().map(|(at, it)| Capped {
+            name: it.name.clone(),
+            cap_bps: it.bit_rate_bps,
+            announce_bps: if announced == Some(at) { announce_bps } else { 0 },
+        });
+        Ok(Self { interfaces: interfaces.collect(), channels })
+    }
+
+    /// Who is on air and who waits. Without schedule first, then by priority, then as they are written;
+    /// one that does not fit leaves its place to the next that does.
+    pub(super) fn decide(&self, wishes: &[Wish]) -> Vec<Wait> {
+        let mut waits = Vec::new();
+        for (interface, capped) in self.interfaces.iter().enumerate() {
+            let here = wishes.iter().filter_map(|wish| {
+                let (at, needs) = self.channels.get(wish.channel)?.as_ref()?;
+                let need = needs.get(&wish.bit_rate_bps).copied().unwrap_or(wish.bit_rate_bps);
+                (*at == interface).then_some((*wish, need))
+            });
+            let mut here: Vec<_> = here.collect();
+            here.sort_by_key(|(wish, _)| {
+                (wish.priority.is_some(), std::cmp::Reverse(wish.priority), wish.channel)
+            });
+            let mut used = capped.announce_bps;
+            for same in here.chunk_by(|(one, _), (other, _)| one.priority == other.priority) {
+                let before = used;
+                for (wish, need) in same {
+                    let fits = |used: u64| used.saturating_add(*need) <= capped.cap_bps;
+                    if fits(used) {
+                        used = used.saturating_add(*need);
+                        continue;
+                    }
+                    waits.push(Wait {
+                        channel: wish.channel,
+                        interface,
+                        over_bps: used.saturating_add(*need) - capped.cap_bps,
+                        priority: wish.priority,
+                        is_tie: wish.priority.is_none() || fits(before),
+                    });
+                }
+            }
+        }
+        waits
+    }
+}
+
+/// Every rate that a channel may be given.
+fn rates(line_up: &LineUp, channel: &Channel) -> Vec<u64> {
+    let schedule = channel.schedule.and_then(|at| line_up.schedules.get(at));
+    let windows = schedule.into_iter().flat_map(|schedule| &schedule.windows);
+    let rates = windows.map(|it: &crate::lineup::Window| it.bit_rate_bps);
+    rates.chain([None]).map(|rate| rate.unwrap_or(channel.bit_rate_bps)).collect()
+}
+
+/// Bits of IP per second of a channel with its companion.
+fn need_bps(
+    line_up: &LineUp,
+    contents: &Contents,
+    place: usize,
+    bit_rate_bps: u64,
+) -> Result<u64, String> {
+    let mut at_rate = line_up.clone();
+    if let Some(channel) = at_rate.channels.get_mut(place) {
+        channel.bit_rate_bps = bit_rate_bps;
+    }
+    let plan = companion::plan(&at_rate, contents, place)?;
+    Ok(plan.map_or(bit_rate_bps, |plan| plan.source_bps.saturating_add(plan.companion_bps)))
+}
+
+impl From<(usize, u64, Option<Open>)> for Wish {
+    fn from((channel, own_bps, open): (usize, u64, Option<Open>)) -> Self {
+        let bit_rate_bps = open.and_then(|open| open.bit_rate_bps).unwrap_or(own_bps);
+        Self { channel, bit_rate_bps, priority: open.map(|open| open.priority) }
+    }
+}

@@ -1,0 +1,241 @@
+use std::path::Path;
+use std::time::Instant;
+
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use proptest::prelude::*;
+
+use super::zone::{moment, reached};
+use super::*;
+use crate::contents::Contents;
+use crate::lineup;
+
+const DECISIONS: &str = include_str!("decisions.md");
+
+fn channel(name: &str, place: usize) -> String {
+    format!(
+        "[[channel]]\nname = \"{name}\"\ncarousel = \"infocast\"\ngroup = \"239.255.3.{}\"\n\
+         bit_rate_kbps = 1000\nslice_bytes = 1400\ninterface = \"eth1\"\nschedule = \"{name}\"\n\
+         [[channel.object]]\nname = \"time\"\nsource = {{ kind = \"time\" }}\n",
+        place + 1
+    )
+}
+
+/// A line-up of these schedules, each followed by a channel of its name.
+fn line_up(schedules: &str) -> LineUp {
+    let names = schedules.split("[[schedule]]").skip(1);
+    let names = names.map(|it| it.split('"').nth(1).unwrap());
+    let channels: String = names.enumerate().map(|(place, name)| channel(name, place)).collect();
+    let reading = lineup::parse(&format!("{schedules}\n{channels}"), Path::new("/"));
+    reading.line_up.unwrap_or_else(|| panic!("{:?}\n{schedules}", reading.findings))
+}
+
+fn timetable(line_up: &LineUp) -> Timetable {
+    let contents = Contents::survey(line_up, &mut Vec::new());
+    Timetable::within(line_up, Budget::of(line_up, &contents, 0).unwrap())
+}
+
+fn said(line_up: &LineUp, roster: &Roster) -> Vec<String> {
+    let on_air = line_up.channels.iter().zip(&roster.channels);
+    let said = on_air.filter_map(|(channel, rate)| match (*rate)? {
+        1_000_000 => Some(channel.name.clone()),
+        rate => Some(format!("{} at {}", channel.name, rate / 1_000)),
+    });
+    let mut said: Vec<_> = said.collect();
+    said.sort();
+    said
+}
+
+#[test]
+fn what_is_on_air_when_is_as_the_table_says() {
+    let mut rows = 0;
+    for section in DECISIONS.split("\n## ").skip(1) {
+        let title = section.lines().next().unwrap();
+        let (_, rest) = section.split_once("```toml\n").unwrap();
+        let (schedules, table) = rest.split_once("```").unwrap();
+        let line_up = line_up(schedules);
+        let timetable = timetable(&line_up);
+        for row in table.lines().filter(|line| line.starts_with("| 1") || line.starts_with("| 2")) {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let unix_s = cells[1].parse::<Timestamp>().unwrap().as_second();
+            let mut wanted: Vec<_> =
+                cells[2].split(", ").filter(|it| *it != "-").map(str::to_owned).collect();
+            wanted.sort();
+            assert_eq!(said(&line_up, &timetable.at(unix_s)), wanted, "{title}: {row}");
+            rows += 1;
+        }
+    }
+    assert!(rows > 100, "{rows} rows are read");
+}
+
+#[test]
+fn objects_and_statements_follow_schedules_of_their_own() {
+    let text = "announce = \"239.255.9.1\"\n[trust]\nroots = [\"root\"]\nreleases = [{ file = \"release\", \
+                schedule = \"night\" }]\n[[schedule]]\nname = \"night\"\ntimezone = \"UTC\"\n\
+                [[schedule.window]]\nfrom = \"01:00\"\nto = \"02:00\"\n";
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("root"), "root").unwrap();
+    std::fs::write(directory.path().join("release"), "release").unwrap();
+    let channel = channel("night", 0).replacen("schedule = \"night\"\n", "", 1);
+    let reading =
+        lineup::parse(&format!("{text}{channel}schedule = \"night\"\n"), directory.path());
+    let line_up = reading.line_up.unwrap_or_else(|| panic!("{:?}", reading.findings));
+    let timetable = timetable(&line_up);
+    let (day, night) = (timetable.at(0), timetable.at(3_600));
+    assert_eq!(day.channels, [Some(1_000_000)]);
+    let off: Vec<_> = day.off.iter().collect();
+    assert_eq!(off, [&ObjectId { channel: 0, object: 0 }]);
+    let unsaid: Vec<_> = day.unsaid.iter().collect();
+    assert_eq!(unsaid, [&Digest::of(b"release").bytes()]);
+    assert_eq!(night, Roster::all(&line_up));
+}
+
+#[test]
+fn an_interface_is_one_by_name_and_by_address() {
+    let schedules = "[[interface]]\nname = \"127.0.0.1\"\nbit_rate_kbps = 1500\n\
+                     [[schedule]]\nname = \"a\"\ntimezone = \"UTC\"\n[[schedule.window]]\n\
+                     from = \"01:00\"\nto = \"02:00\"\npriority = 1\n\
+                     [[schedule]]\nname = \"b\"\ntimezone = \"UTC\"\n[[schedule.window]]\n\
+                     from = \"01:00\"\nto = \"02:00\"\n";
+    let mut line_up = line_up(schedules);
+    line_up.channels[0].interface = Some("lo".to_owned());
+    line_up.channels[1].interface = Some("127.0.0.1".to_owned());
+    assert_eq!(said(&line_up, &timetable(&line_up).at(3_600)), ["a"]);
+    line_up.channels[1].interface = Some("an interface of another machine".to_owned());
+    assert_eq!(said(&line_up, &timetable(&line_up).at(3_600)), ["a", "b"], "not what it may carry");
+}
+
+#[test]
+fn thirty_two_channels_of_ten_windows_are_asked_in_no_time() {
+    let windows: String = (0..10)
+        .map(|at| {
+            if at % 2 == 0 {
+                format!("[[schedule.window]]\nfrom = \"{at:02}:30\"\nto = \"{at:02}:50\"\n")
+            } else {
+                format!("[[schedule.window]]\ncron = \"{at} {at} 1-30 * mon-fri\"\nminutes = 20\n")
+            }
+        })
+        .collect();
+    let schedule =
+        |at| format!("[[schedule]]\nname = \"s{at}\"\ntimezone = \"Europe/Stockholm\"\n{windows}");
+    let line_up = line_up(&(0..32).map(schedule).collect::<String>());
+    let timetable = timetable(&line_up);
+    let from = 1_795_000_000;
+    timetable.at(from);
+    let begin = Instant::now();
+    for second in 0..1_000 {
+        timetable.at(from + second);
+    }
+    let each = begin.elapsed() / 1_000;
+    // Measured 3 us in a build for release; this one is not optimized, and the machine is shared.
+    assert!(each.as_micros() < 1_000, "{each:?}");
+}
+
+const ZONES: [&str; 9] = [
+    "UTC",
+    "Europe/Stockholm",
+    "Australia/Lord_Howe",
+    "America/Santiago",
+    "Asia/Kolkata",
+    "Africa/Casablanca",
+    "Pacific/Apia",
+    "Antarctica/Troll",
+    "America/New_York",
+];
+
+fn zones() -> impl Strategy<Value = TimeZone> {
+    prop::sample::select(&ZONES[..]).prop_map(|name| zone::find(name).unwrap())
+}
+
+/// Moments near a change of the clock, and any.
+fn moments() -> impl Strategy<Value = i64> {
+    let near = (0..4_000_i64, -10_000..10_000_i64).prop_map(|(week, by)| week * 604_800 + by);
+    prop_oneof![near, 1_770_000_000..1_900_000_000_i64, any::<i64>()]
+}
+
+fn clock() -> impl Strategy<Value = String> {
+    (0..24, prop::sample::select(&[0, 15, 29, 30, 59][..]))
+        .prop_map(|(hour, minute)| format!("{hour:02}:{minute:02}"))
+}
+
+fn windows() -> impl Strategy<Value = String> {
+    let daily = (clock(), clock()).prop_filter("equal", |(from, to)| from != to);
+    let daily = daily.prop_map(|(from, to)| format!("from = \"{from}\"\nto = \"{to}\""));
+    let cron = (0..60, 0..24, 1..300).prop_map(|(minute, hour, minutes)| {
+        format!("cron = \"{minute} {hour} * * mon-sat\"\nminutes = {minutes}")
+    });
+    let often = (1..30, 1..40)
+        .prop_map(|(step, minutes)| format!("cron = \"*/{step} 0-4 * * *\"\nminutes = {minutes}"));
+    let window =
+        (prop_oneof![daily, cron, often], 1..5, -1..2).prop_map(|(when, rate, priority)| {
+            format!("[[schedule.window]]\n{when}\nbit_rate_kbps = {rate}\npriority = {priority}\n")
+        });
+    prop::collection::vec(window, 1..4).prop_map(|windows| windows.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn each_time_on_the_clock_is_one_moment_and_they_are_in_order(
+        zone in zones(), unix_s in 0..4_000_000_000_i64
+    ) {
+        let clock = reached(&zone, unix_s);
+        prop_assert!(moment(&zone, clock) <= unix_s);
+        prop_assert!(moment(&zone, clock + 1.second()) > unix_s);
+    }
+
+    #[test]
+    fn no_moment_of_any_zone_is_too_much(zone in any::<prop::sample::Index>(), unix_s in any::<i64>(), windows in windows()) {
+        let names = zone::names();
+        let name = zone.get(&names);
+        let line_up = line_up(&format!("[[schedule]]\nname = \"a\"\ntimezone = \"{name}\"\nblack_out = [\"9999-12-31\", \"0001-01-01\"]\n{windows}"));
+        let timetable = timetable(&line_up);
+        for unix_s in [unix_s, i64::MIN, i64::MAX, 0] {
+            timetable.at(unix_s);
+            timetable.look(unix_s);
+        }
+    }
+
+    #[test]
+    fn the_next_change_is_the_next_moment_that_is_otherwise(
+        zone in prop::sample::select(&ZONES[..]), at in moments(), windows in windows(),
+    ) {
+        let at = at.clamp(-60_000_000_000, 100_000_000_000);
+        let black_out = Timestamp::from_second(at).unwrap().to_zoned(TimeZone::UTC).date();
+        let black_out = black_out + 1.day();
+        let line_up = line_up(&format!(
+            "[[schedule]]\nname = \"a\"\ntimezone = \"{zone}\"\nblack_out = [\"{black_out}\"]\n{windows}"
+        ));
+        let timetable = timetable(&line_up);
+        let next = timetable.next_change(at);
+        let roster = timetable.look(at).0;
+        prop_assert_eq!(&timetable.at(at), &roster);
+        // All times are whole minutes; zones may be off by seconds in the past.
+        let step = if at < 0 { 1 } else { 60 };
+        let until = next.unwrap_or(i64::MAX).min(at + step * 2_000);
+        let mut asked = at + step - at.rem_euclid(step);
+        while asked < until {
+            prop_assert_eq!(&timetable.look(asked).0, &roster, "{} before {:?}", asked, next);
+            asked += step;
+        }
+        if let Some(next) = next {
+            prop_assert!(next > at);
+            prop_assert_ne!(&timetable.look(next).0, &roster);
+            prop_assert_eq!(&timetable.look(next - 1).0, &roster);
+            prop_assert_eq!(&timetable.at(next), &timetable.look(next).0);
+        }
+    }
+}
+
+#[test]
+fn moments_are_what_the_clock_shows() {
+    let stockholm = zone::find("Europe/Stockholm").unwrap();
+    let at = |hour, minute| moment(&stockholm, date(2026, 3, 29).at(hour, minute, 0, 0));
+    let skip = "2026-03-29T01:00:00Z".parse::<Timestamp>().unwrap().as_second();
+    assert_eq!(
+        [at(1, 59), at(2, 0), at(2, 30), at(2, 59), at(3, 0)],
+        [skip - 60, skip, skip, skip, skip]
+    );
+}
