@@ -13,16 +13,20 @@ use crate::http::targeting::conditions;
 use crate::lineup::{
     Announce, Channel, Finding, LineUp, Object, Protocol, Repair, Severity, Source,
 };
+use crate::programme::announce_bps;
+use crate::schedule::{Budget, Timetable};
 
 mod flute;
 mod infocast;
 mod overlap;
 pub mod prediction;
+mod schedule;
 mod trust;
 mod unicast;
 
 pub use overlap::OverlapPlan;
 use prediction::Prediction;
+pub use schedule::{FollowerPlan, RunPlan};
 pub use trust::{StatementPlan, TrustPlan};
 pub use unicast::UnicastNeeds;
 
@@ -39,7 +43,9 @@ pub struct Plan {
     pub unicast: Option<UnicastPlan>,
     /// The rules for boxes that ask over HTTP, in the order they are asked.
     pub targets: Vec<TargetPlan>,
-    /// Sum of all bit rates in kbit/s of IP.
+    /// What follows a schedule, and its next runs.
+    pub schedules: Vec<FollowerPlan>,
+    /// Sum of all bit rates in kbit/s of IP; with schedules, as if all were on air at their own rates.
     pub bit_rate_kbps_total: f64,
     /// What is wrong; with any of these nothing goes on air.
     pub errors: Vec<Finding>,
@@ -243,6 +249,20 @@ fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> 
     let announce = line_up.announce.as_ref();
     let announce =
         announce.map(|it| announce_plan(line_up, &contents, (it, statements), &mut findings));
+    let (announce, announce_bps) = announce.unzip();
+    let facts = schedule::Facts {
+        line_up,
+        contents: &contents,
+        channels: &channels,
+        verified: verified.as_ref(),
+    };
+    let schedules = match Budget::of(line_up, &contents, announce_bps.unwrap_or(0)) {
+        Ok(budget) => schedule::plan(&facts, &Timetable::within(line_up, budget), &mut findings),
+        Err(message) => {
+            findings.push(Finding::error(message));
+            Vec::new()
+        }
+    };
     let announced = announce.as_ref().map_or(0.0, |announce| announce.bit_rate_kbps);
     let bit_rate_kbps_total = channels.iter().map(bit_rate).sum::<f64>() + announced;
     let unicast = line_up.unicast.as_ref().map(|it| unicast::plan(it, &channels, &mut findings));
@@ -254,7 +274,16 @@ fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> 
     let targets = targets.collect();
     let of_findings = Plan::of_findings(findings);
     let trust = verified.map(TrustPlan::from);
-    Plan { channels, announce, trust, unicast, targets, bit_rate_kbps_total, ..of_findings }
+    Plan {
+        channels,
+        announce,
+        trust,
+        unicast,
+        targets,
+        schedules,
+        bit_rate_kbps_total,
+        ..of_findings
+    }
 }
 
 fn channel_plan(
@@ -275,12 +304,13 @@ fn channel_plan(
         .map(Some)
 }
 
+/// The announce session in figures, and the bits of IP per second that it is sent with at most.
 fn announce_plan(
     line_up: &LineUp,
     contents: &Contents,
     (announce, statements): (&Announce, Vec<Statement>),
     findings: &mut Vec<Finding>,
-) -> AnnouncePlan {
+) -> (AnnouncePlan, u64) {
     let mut files = Vec::new();
     for (channel, object, id) in objects(line_up) {
         let length = contents.length(id);
@@ -314,9 +344,11 @@ fn announce_plan(
         session.set(files, statements, Micros::ZERO)?;
         Ok(session)
     });
-    let bits = session.map_or(0, |it| it.bits_per_second(announce.group.ip_udp_bytes()));
+    let overhead = announce.group.ip_udp_bytes();
+    let bits = |it: &AnnounceSession| (it.bits_per_second(overhead), announce_bps(it, overhead));
+    let (bits, most) = session.as_ref().map_or((0, 0), bits);
     let (group, bit_rate_kbps) = (announce.group.to_string(), kilo(bits));
-    AnnouncePlan { group, bit_rate_kbps, objects: count, statements: said }
+    (AnnouncePlan { group, bit_rate_kbps, objects: count, statements: said }, most)
 }
 
 /// What is the same for objects of every protocol; the rest is to be filled in.

@@ -22,7 +22,7 @@ mod agenda;
 mod budget;
 mod cron;
 mod hours;
-mod lint;
+pub(crate) mod lint;
 pub(crate) mod runs;
 mod window;
 pub(crate) mod zone;

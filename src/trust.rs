@@ -292,6 +292,11 @@ fn different(number: u64, signed: &Object, difference: Difference) -> Finding {
     Finding::error(format!("{what} is signed as {told}, on air is {on_air}; {MEND}"))
 }
 
+/// The objects that a release means, those that are in the line-up.
+pub(crate) fn named(line_up: &LineUp, release: &Release) -> impl Iterator<Item = ObjectId> {
+    release.objects.iter().filter_map(|signed| find(line_up, signed))
+}
+
 /// The object that a release means: under its URL, else the one of that name, which moved.
 pub(crate) fn find(line_up: &LineUp, signed: &Object) -> Option<ObjectId> {
     let by = |wanted: &dyn Fn(&lineup::Channel, &lineup::Object) -> bool| {

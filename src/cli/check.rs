@@ -13,12 +13,16 @@ use crate::diff::Difference;
 use crate::lineup::{self, LineUp};
 use crate::plan::prediction::{Missing, Times};
 use crate::plan::{
-    AnnouncePlan, ChannelPlan, OverlapPlan, Plan, RepairPlan, StatementPlan, SymbolsPlan,
-    TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, plan_with_images,
+    AnnouncePlan, ChannelPlan, FollowerPlan, OverlapPlan, Plan, RepairPlan, StatementPlan,
+    SymbolsPlan, TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, plan_with_images,
 };
+use crate::schedule::runs::span_text;
 
 /// An object of fewer slices is there in a moment whatever is lost.
 const SLICES_WORTH_A_PREDICTION: u32 = 20;
+
+/// Runs of a schedule that are shown to people.
+const RUNS: usize = 5;
 
 /// Print the plan of a line-up: figures, warnings, errors. Sends nothing.
 #[derive(Debug, Args)]
@@ -99,6 +103,7 @@ fn text(plan: &Plan) -> String {
         }
         text += &format!("{table}\n\n");
     }
+    text += &schedules_text(&plan.schedules);
     if plan.is_fit() {
         let (count, sum) = (plan.channels.len(), plan.bit_rate_kbps_total);
         if let Some(AnnouncePlan { group, bit_rate_kbps, objects, statements }) = &plan.announce {
@@ -114,6 +119,30 @@ fn text(plan: &Plan) -> String {
         text += &plan.trust.as_ref().map(trust_text).unwrap_or_default();
         text += &plan.unicast.as_ref().map(unicast_text).unwrap_or_default();
         text += &format!("{count} channels, {sum} kbit/s of IP in all\n");
+    }
+    text
+}
+
+/// What follows a schedule, and its next runs.
+fn schedules_text(followers: &[FollowerPlan]) -> String {
+    let mut text = String::new();
+    for FollowerPlan { kind, name, schedule, timezone, runs } in followers {
+        text += &format!("{kind} {name} follows schedule {schedule}, {timezone}\n");
+        if runs.is_empty() {
+            text += "  not on air in the next 400 days\n\n";
+            continue;
+        }
+        let mut table = table(&["on air from", "to", "for", "kbit/s", ""], 3..4);
+        for run in runs.iter().take(RUNS) {
+            table.add_row([
+                run.start.clone(),
+                run.end.clone().unwrap_or_else(|| "-".to_owned()),
+                run.seconds.map_or_else(|| "more than 400 days".to_owned(), span_text),
+                run.bit_rate_kbps.map_or_else(String::new, |rate| rate.to_string()),
+                run.notes.join("; "),
+            ]);
+        }
+        text += &format!("{table}\n\n");
     }
     text
 }

@@ -11,7 +11,7 @@ use stbcast_flute::{
 use stbcast_object::Micros;
 
 use super::prepared::{Prepared, Sent};
-use super::{ChannelProgramme, Payload};
+use super::{ChannelProgramme, Payload, Programme};
 use crate::carousel::Carousel;
 use crate::companion::CompanionPlan;
 use crate::flute_channel::{self, share};
@@ -115,6 +115,23 @@ pub(super) fn announce(
         files: Vec::new(),
         companion: None,
     }))
+}
+
+/// Bits of IP per second that the announce session of a programme takes when all of it is announced.
+pub(super) fn announced_bps(
+    line_up: &LineUp,
+    programme: &Programme,
+    wall: Micros,
+) -> Result<u64, String> {
+    let Some(announce) = &line_up.announce else { return Ok(0) };
+    let files = programme.channels.iter().flat_map(|channel| channel.files.clone()).collect();
+    let session = AnnounceSession::new(FdtSettings::new(DEFAULT_TSI), Vec::new(), wall);
+    let session = session.and_then(|mut session| {
+        session.set(files, programme.statements.clone(), wall)?;
+        Ok(session)
+    });
+    let session = session.map_err(|error| format!("the announce session: {error}"))?;
+    Ok(announce_bps(&session, announce.group.ip_udp_bytes()))
 }
 
 /// A rate at which the description passes in less than a second.

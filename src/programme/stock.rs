@@ -15,11 +15,13 @@ use crate::announced::{self, Facts, Numbers, describe, source_url};
 use crate::clock;
 use crate::companion;
 use crate::contents::{Contents, VERSION_DIGITS, bootcast_text, objects, stbconfig_text};
+use crate::dates;
 use crate::flute_channel::Coding;
 use crate::killed::Killed;
 use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Protocol, Source, StbConfig};
 use crate::repair::{RepairSymbols, per_block};
 use crate::roster::Roster;
+use crate::schedule::{Budget, Timetable};
 use crate::spool::{Digest, Revision, Spool};
 
 /// All that a line-up could put on air, ready in memory and in the spool.
@@ -29,6 +31,7 @@ pub struct Stock {
     channels: Vec<PreparedChannel>,
     said: Said,
     stbconfigs: HashMap<String, Arc<[u8]>>,
+    timetable: Timetable,
 }
 
 impl Stock {
@@ -71,10 +74,26 @@ impl Stock {
         let channels = channels.map_err(refused)?;
         let said = loader.statements(line_up.trust.as_ref())?;
         let (numbered, stbconfigs) = (loader.numbers, loader.stbconfigs);
-        let stock = Self { line_up: line_up.clone(), contents, channels, said, stbconfigs };
-        stock.programme(&Roster::all(line_up), &Killed::default())?;
+        let timetable = Timetable::of(line_up);
+        let line_up = line_up.clone();
+        let mut stock = Self { line_up, contents, channels, said, stbconfigs, timetable };
+        let all = stock.programme(&Roster::all(&stock.line_up), &Killed::default())?;
+        let announced = flute::announced_bps(&stock.line_up, &all, wall).map_err(refused)?;
+        let budget = Budget::of(&stock.line_up, &stock.contents, announced).map_err(refused)?;
+        stock.timetable = Timetable::within(&stock.line_up, budget);
+        let now_s = i64::try_from(dates::now()).unwrap_or(0);
+        let mut over = stock.timetable.over_budget(&stock.line_up, now_s);
+        over.retain(Finding::is_error);
+        if !over.is_empty() {
+            return Err(over);
+        }
         *numbers = numbered;
         Ok(stock)
+    }
+
+    /// Who of it is on air when.
+    pub const fn timetable(&self) -> &Timetable {
+        &self.timetable
     }
 
     /// The line-up.
@@ -89,7 +108,7 @@ impl Stock {
     /// When a channel cannot be sent at the rate it is given.
     pub fn programme(&self, roster: &Roster, killed: &Killed) -> Result<Programme, Vec<Finding>> {
         let refused = |message| vec![Finding::error(message)];
-        let Self { line_up, contents, channels, said, stbconfigs } = self;
+        let Self { line_up, contents, channels, said, stbconfigs, .. } = self;
         let absence = Absence::of((line_up, contents), (channels, said), (roster, killed));
         let wall = clock::wall();
         let mut on_air = Vec::new();

@@ -1,7 +1,7 @@
 //! What happens over a span of time: every moment at which something changes, in order. What the budget
 //! and the plan look at; [`super::Timetable::at`] looks at one moment alone, and tells the same.
 
-use super::hours::{Hours, Open, State};
+use super::hours::{Hours, Open};
 use super::window::{next_start, opening};
 use super::{Timetable, Wait};
 use crate::lineup::When;
@@ -124,10 +124,5 @@ impl Timetable {
             show(&Moment { at_s: from_s, open: &open, roster: &roster, waits: &waits });
         }
         end
-    }
-
-    /// The state of a schedule at a moment.
-    pub(crate) fn state(&self, schedule: usize, at_s: i64) -> Option<State> {
-        self.hours.get(schedule).map(|hours| hours.at(at_s))
     }
 }

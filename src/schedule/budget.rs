@@ -41,7 +41,7 @@ pub(super) struct Wish {
 }
 
 /// A channel that does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
     /// Its place in the line-up.
     pub(crate) channel: usize,
@@ -49,10 +49,19 @@ pub(crate) struct Wait {
     pub(crate) interface: usize,
     /// Bits per second that are missing.
     pub(crate) over_bps: u64,
-    /// The priority that does not suffice; `None` where it has no schedule.
-    pub(crate) priority: Option<i32>,
-    /// Whether it would fit, were it not for others of the same priority: who goes is not said.
-    pub(crate) is_tie: bool,
+    /// Why it waits.
+    pub(crate) why: Why,
+}
+
+/// Why a channel waits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Why {
+    /// Others are on air whose priority is higher.
+    Lower,
+    /// These are on air whose priority is the same: who goes first is not said.
+    Tie(Vec<usize>),
+    /// It does not fit beside what has no schedule.
+    Never,
 }
 
 /// One name for an interface that is written by name here and by address there. What this machine does
@@ -114,22 +123,28 @@ impl Budget {
             here.sort_by_key(|(wish, _)| {
                 (wish.priority.is_some(), std::cmp::Reverse(wish.priority), wish.channel)
             });
+            let of_all = here.iter().filter(|(wish, _)| wish.priority.is_none());
+            let always =
+                of_all.fold(capped.announce_bps, |sum, (_, need)| sum.saturating_add(*need));
             let mut used = capped.announce_bps;
             for same in here.chunk_by(|(one, _), (other, _)| one.priority == other.priority) {
-                let before = used;
+                let (before, mut beside) = (used, Vec::new());
                 for (wish, need) in same {
-                    let fits = |used: u64| used.saturating_add(*need) <= capped.cap_bps;
-                    if fits(used) {
-                        used = used.saturating_add(*need);
+                    let with = |used: u64| used.saturating_add(*need);
+                    if with(used) <= capped.cap_bps {
+                        used = with(used);
+                        beside.push(wish.channel);
                         continue;
                     }
-                    waits.push(Wait {
-                        channel: wish.channel,
-                        interface,
-                        over_bps: used.saturating_add(*need) - capped.cap_bps,
-                        priority: wish.priority,
-                        is_tie: wish.priority.is_none() || fits(before),
-                    });
+                    let why = if wish.priority.is_none() || with(always) > capped.cap_bps {
+                        Why::Never
+                    } else if with(before) <= capped.cap_bps {
+                        Why::Tie(beside.clone())
+                    } else {
+                        Why::Lower
+                    };
+                    let over_bps = with(used) - capped.cap_bps;
+                    waits.push(Wait { channel: wish.channel, interface, over_bps, why });
                 }
             }
         }

@@ -30,11 +30,11 @@ pub(crate) struct Open {
 
 /// A schedule at a moment.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct State {
+pub(super) struct State {
     /// The window that decides; `None` where it is closed.
-    pub(crate) open: Option<Open>,
+    pub(super) open: Option<Open>,
     /// The next moment at which this may be otherwise; `None` where it never is.
-    pub(crate) until_s: Option<i64>,
+    pub(super) until_s: Option<i64>,
 }
 
 impl Hours {

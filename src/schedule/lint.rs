@@ -2,21 +2,37 @@
 
 use std::collections::BTreeMap;
 
-use super::budget::Wait;
+use super::budget::{Wait, Why};
 use super::{Moment, Timetable};
 use crate::lineup::{Finding, LineUp};
 
 /// A year and a month, in seconds: what is looked at.
 pub(crate) const AHEAD_S: i64 = 400 * 86_400;
 
-/// Those that wait on an interface: place of the interface, whether nobody says who goes first, channels.
-type Waiting = (usize, bool, Vec<usize>);
+/// Those that wait on an interface: its place, why, and the channels.
+type Waiting = (usize, Why, Vec<usize>);
 
 /// How often it happens, and when first.
 struct Seen {
     times: usize,
     first_s: i64,
     over_bps: u64,
+}
+
+impl Seen {
+    fn when(&self, line_up: &LineUp, timetable: &Timetable, channels: &[usize]) -> String {
+        let schedule = channels.iter().find_map(|at| line_up.channels.get(*at)?.schedule);
+        let Some(schedule) = schedule else { return "at any time".to_owned() };
+        let name = line_up.schedules.get(schedule).map_or("", |it| it.name.as_str());
+        let first = timetable.text(schedule, self.first_s);
+        match self.times {
+            1 => format!("once, at {first} (schedule `{name}`)"),
+            more => {
+                let days = AHEAD_S / 86_400;
+                format!("{more} times in {days} days, first at {first} (schedule `{name}`)")
+            }
+        }
+    }
 }
 
 /// Gathers who waits.
@@ -26,15 +42,15 @@ pub(crate) struct Waits(BTreeMap<Waiting, Seen>, Vec<Waiting>);
 impl Waits {
     /// Goes on with a moment.
     pub(crate) fn add(&mut self, moment: &Moment<'_>) {
-        let mut now: BTreeMap<(usize, bool), Vec<&Wait>> = BTreeMap::new();
+        let mut now: BTreeMap<(usize, &Why), Vec<&Wait>> = BTreeMap::new();
         for wait in moment.waits {
-            now.entry((wait.interface, wait.is_tie)).or_default().push(wait);
+            now.entry((wait.interface, &wait.why)).or_default().push(wait);
         }
         let before = std::mem::take(&mut self.1);
-        for ((interface, is_tie), waits) in now {
+        for ((interface, why), waits) in now {
             let mut channels: Vec<_> = waits.iter().map(|wait| wait.channel).collect();
             channels.sort_unstable();
-            let key = (interface, is_tie, channels);
+            let key = (interface, why.clone(), channels);
             let over_bps = waits.iter().map(|wait| wait.over_bps).max().unwrap_or(0);
             let first_s = moment.at_s;
             let seen = self.0.entry(key.clone()).or_insert(Seen { times: 0, first_s, over_bps });
@@ -47,48 +63,36 @@ impl Waits {
 
     /// What an operator should know of it.
     pub(crate) fn findings(&self, line_up: &LineUp, timetable: &Timetable) -> Vec<Finding> {
-        let of = |((interface, is_tie, channels), seen): (&Waiting, &Seen)| {
-            let capped = timetable.budget.interfaces.get(*interface)?;
+        let named = |channels: &[usize]| {
             let names = channels.iter().filter_map(|at| line_up.channels.get(*at));
             let names: Vec<_> = names.map(|channel| format!("`{}`", channel.name)).collect();
-            let schedule = channels.iter().find_map(|at| line_up.channels.get(*at)?.schedule);
-            let (names, many) = (names.join(", "), if names.len() == 1 { "" } else { "s" });
-            let when = schedule.map_or_else(
-                || "at any time".to_owned(),
-                |at| {
-                    let times = if seen.times == 1 { "once" } else { "each time" };
-                    let when = timetable.text(at, seen.first_s);
-                    let name = line_up.schedules.get(at).map_or("", |it| it.name.as_str());
-                    match seen.times {
-                        1 => format!("{times}, at {when} (schedule `{name}`)"),
-                        more => format!(
-                            "{more} times in {} days, first at {when} (schedule `{name}`)",
-                            AHEAD_S / 86_400
-                        ),
-                    }
-                },
-            );
+            let many = if names.len() == 1 { "" } else { "s" };
+            format!("channel{many} {}", names.join(", "))
+        };
+        let of = |((interface, why, channels), seen): (&Waiting, &Seen)| {
+            let capped = timetable.budget.interfaces.get(*interface)?;
             let kbps = |bps: u64| bps.div_ceil(1_000);
             let what = format!(
-                "interface `{}` may carry {} kbit/s, and for channel{many} {names} with repair symbols {} kbit/s \
-                 are missing, {when}",
+                "interface `{}` may carry {} kbit/s, and with {} that would be {} kbit/s too much, {}",
                 capped.name,
                 kbps(capped.cap_bps),
-                kbps(seen.over_bps)
+                named(channels),
+                kbps(seen.over_bps),
+                seen.when(line_up, timetable, channels)
             );
-            Some(if *is_tie {
-                Finding::error(match schedule {
-                    Some(_) => format!(
-                        "{what}: others of the same priority are on air then, and nobody says who goes first; \
-                         give their windows different priorities, or lower rates"
-                    ),
-                    None => format!("{what}: lower the rates, or have some follow a schedule"),
-                })
-            } else {
-                let verb = if many.is_empty() { "waits" } else { "wait" };
-                Finding::warning(format!(
-                    "{what}: higher priorities are on air then, and it {verb}"
-                ))
+            let who = if channels.len() == 1 { "it waits" } else { "they wait" };
+            Some(match why {
+                Why::Lower => Finding::warning(format!(
+                    "{what}: higher priorities are on air then, and {who}"
+                )),
+                Why::Tie(beside) => Finding::error(format!(
+                    "{what}: the priority of {} is the same, and nobody says who goes first; give their windows \
+                     different priorities, or lower rates",
+                    named(beside)
+                )),
+                Why::Never => Finding::error(format!(
+                    "{what}, beside what has no schedule: lower the rates, or have more follow a schedule"
+                )),
             })
         };
         self.0.iter().filter_map(of).collect()

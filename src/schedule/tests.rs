@@ -175,7 +175,7 @@ fn windows() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn each_time_on_the_clock_is_one_moment_and_they_are_in_order(
@@ -238,4 +238,70 @@ fn moments_are_what_the_clock_shows() {
         [at(1, 59), at(2, 0), at(2, 30), at(2, 59), at(3, 0)],
         [skip - 60, skip, skip, skip, skip]
     );
+}
+
+/// What the timetable looks at moment by moment is what it tells when it looks at a year.
+#[test]
+fn a_year_at_once_is_the_same_as_moment_by_moment() {
+    for section in DECISIONS.split("\n## ").skip(1) {
+        let title = section.lines().next().unwrap();
+        let (_, rest) = section.split_once("```toml\n").unwrap();
+        let line_up = line_up(rest.split_once("```").unwrap().0);
+        let timetable = timetable(&line_up);
+        // From the second half of 2026 on, so that both changes of the clock are in.
+        let span = (1_780_000_000, 1_815_000_000);
+        let mut shown: Vec<(i64, Roster)> = Vec::new();
+        let end = timetable.visit(span, |moment| {
+            if shown.last().is_none_or(|(_, last)| last != moment.roster) {
+                shown.push((moment.at_s, moment.roster.clone()));
+            }
+        });
+        assert_eq!(end, span.1, "{title}");
+        let mut asked = vec![(span.0, timetable.at(span.0))];
+        while let Some(at) = timetable.next_change(asked.last().unwrap().0) {
+            if at >= span.1 || asked.len() > 3_000 {
+                break;
+            }
+            asked.push((at, timetable.at(at)));
+        }
+        shown.truncate(asked.len());
+        assert_eq!(asked, shown, "{title}");
+    }
+}
+
+fn over(schedules: &str) -> Vec<String> {
+    let line_up = line_up(schedules);
+    let now_s = "2026-12-01T00:00:00Z".parse::<Timestamp>().unwrap().as_second();
+    let findings = timetable(&line_up).over_budget(&line_up, now_s);
+    let said = findings.iter().map(|it| format!("{:?} {it}", it.severity));
+    said.collect()
+}
+
+#[test]
+fn who_waits_is_a_warning_and_who_goes_first_must_be_said() {
+    let cap = |kbps| format!("[[interface]]\nname = \"eth1\"\nbit_rate_kbps = {kbps}\n");
+    let schedule = |name: &str, hours: (u32, u32), priority| {
+        format!(
+            "[[schedule]]\nname = \"{name}\"\ntimezone = \"UTC\"\n[[schedule.window]]\n\
+             from = \"{:02}:00\"\nto = \"{:02}:00\"\npriority = {priority}\n",
+            hours.0, hours.1
+        )
+    };
+    let two =
+        |kbps, priority| cap(kbps) + &schedule("a", (1, 3), priority) + &schedule("b", (2, 4), 0);
+    assert_eq!(over(&two(2_000, 0)), [""; 0], "both fit");
+    let tie = over(&two(1_500, 0));
+    let told = "interface `eth1` may carry 1500 kbit/s, and with channel `b` that would be 500 kbit/s too much, \
+                400 times in 400 days, first at 2026-12-01T02:00:00+00:00 (schedule `b`)";
+    assert_eq!(tie.len(), 1, "{tie:?}");
+    assert!(tie[0].starts_with("Error") && tie[0].contains(told), "{tie:?}");
+    assert!(tie[0].contains("the priority of channel `a` is the same"), "{tie:?}");
+    let waits = over(&two(1_500, 1));
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    assert!(waits[0].starts_with("Warning") && waits[0].contains(told), "{waits:?}");
+    assert!(waits[0].ends_with("and it waits"), "{waits:?}");
+    let apart = cap(1_000) + &schedule("a", (1, 2), 0) + &schedule("b", (2, 3), 0);
+    assert_eq!(over(&apart), [""; 0], "back to back is no overlap");
+    let never = over(&(cap(900) + &schedule("a", (1, 2), 0)));
+    assert!(never[0].starts_with("Error") && never[0].contains("100 kbit/s too much"), "{never:?}");
 }

@@ -9,6 +9,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::load::{Documents, House, Loaded, load, loaded};
 use super::{ServeError, ServeOptions, Signals, log, raise_descriptor_limit};
 use crate::announced::Numbers;
+use crate::dates;
 use crate::http::{Http, Site};
 use crate::killed::{self, Killed};
 use crate::onair::{Drivers, Report};
@@ -246,7 +247,7 @@ impl Headend {
     }
 
     fn roster_of(&self, stock: &Stock) -> Roster {
-        Roster::all(stock.line_up())
+        stock.timetable().at(i64::try_from(dates::now()).unwrap_or(0))
     }
 
     fn programme_of(&self, stock: &Stock, roster: &Roster) -> Result<Programme, ServeError> {
