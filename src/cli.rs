@@ -1,6 +1,6 @@
 //! The command line: one file per verb.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 mod check;
 mod keys;
+mod lines;
 mod release;
 mod serve;
 mod stbconfig;
@@ -35,7 +36,7 @@ enum Verb {
 
 /// Tells the user what went wrong; that nobody listens is no reason to stop.
 fn complain(what: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stderr(), "{what}");
+    lines::say(&format!("{what}\n"));
 }
 
 /// Where a headend keeps what outlives it: under systemd the state directory, for a person the user's.
@@ -52,20 +53,30 @@ fn default_state() -> Option<PathBuf> {
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_env("STBCAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // Who asks a question waits for the answer; a headend waits for nobody.
+    let serves = matches!(arguments.verb, Verb::Serve(_));
+    let lines = serves.then(lines::Lines::get).flatten();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
         // A log nobody reads any more must not end the headend.
         .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        .with_writer(move || -> Box<dyn Write> {
+            match lines {
+                Some(lines) => Box::new(lines.clone()),
+                None => Box::new(io::stderr()),
+            }
+        })
         .init();
-    match arguments.verb {
+    let code = match arguments.verb {
         Verb::Serve(arguments) => arguments.run(),
         Verb::Check(arguments) => arguments.run(),
         Verb::Keys(arguments) => arguments.run(),
         Verb::Release(arguments) => arguments.run(),
         Verb::Target(arguments) => arguments.run(),
         Verb::StbConfig(arguments) => arguments.run(),
-    }
+    };
+    lines::finish();
+    code
 }

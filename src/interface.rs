@@ -1,6 +1,10 @@
 //! Interfaces by name or address, as multicast sockets want them.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+
+mod watch;
+pub(crate) use watch::Watch;
 
 /// An interface of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,19 +17,28 @@ pub(crate) struct Interface {
     pub(crate) index: Option<u32>,
 }
 
+/// Why an interface is not found.
+#[derive(Debug)]
+pub(crate) enum NotFound {
+    /// There is none; the message lists what there is.
+    Absent(String),
+    /// The system did not list them.
+    Unlisted(io::Error),
+}
+
 /// Finds the interface that has this name or this address.
 ///
 /// # Errors
-/// When there is none; the message lists what there is.
-pub(crate) fn find(text: &str) -> Result<Interface, String> {
-    let all =
-        if_addrs::get_if_addrs().map_err(|error| format!("cannot list interfaces: {error}"))?;
+/// When there is none, or the system is short of something.
+pub(crate) fn find(text: &str) -> Result<Interface, NotFound> {
+    let all = if_addrs::get_if_addrs().map_err(NotFound::Unlisted)?;
     let address = text.parse::<IpAddr>().ok();
     let mut matching = all.iter().filter(|one| one.name == text || Some(one.ip()) == address);
     let Some(first) = matching.next() else {
         let mut known: Vec<_> = all.iter().map(|i| format!("{} ({})", i.name, i.ip())).collect();
         known.sort();
-        return Err(format!("no interface `{text}`: there are {}", known.join(", ")));
+        let known = known.join(", ");
+        return Err(NotFound::Absent(format!("no interface `{text}`: there are {known}")));
     };
     let ipv4 = |one: &if_addrs::Interface| match one.ip() {
         IpAddr::V4(address) => Some(address),

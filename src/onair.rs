@@ -16,7 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::announced::Description;
 use crate::clock;
 use crate::programme::ChannelProgramme;
-use crate::transmit::{TransmitError, TransmitPath, Transmitter, Wire};
+use crate::transmit::{Sockets, TransmitError, Wire};
 
 mod channel;
 mod drivers;
@@ -46,9 +46,9 @@ impl Launch {
     pub fn new(
         programme: ChannelProgramme,
         generation: u64,
-        path: TransmitPath,
+        sockets: &Sockets,
     ) -> Result<Self, TransmitError> {
-        let wire = Box::new(Transmitter::open(&programme.channel, path)?);
+        let wire = Box::new(sockets.open(&programme.channel)?);
         Ok(Self { programme, wire, generation, held: false })
     }
 
@@ -382,4 +382,4 @@ impl Loop {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -28,7 +28,7 @@ use stbcast_flute::Statement;
 use crate::lineup::{ANNOUNCE_NAME, Finding};
 use crate::onair::{Drivers, Launch, Report};
 use crate::programme::{ChannelProgramme, Programme};
-use crate::transmit::{TransmitError, TransmitPath};
+use crate::transmit::{Sockets, TransmitError};
 
 mod announcer;
 mod draft;
@@ -43,7 +43,7 @@ const LEAD: Duration = Duration::from_millis(1_200);
 /// Brings programmes on air.
 pub struct Publisher {
     drivers: Drivers,
-    path: TransmitPath,
+    sockets: Sockets,
     /// What each channel was last told to be.
     told: HashMap<String, ChannelProgramme>,
     /// Channels that are to leave and have not told yet that they did.
@@ -80,14 +80,14 @@ pub struct Changes {
 }
 
 impl Publisher {
-    /// A publisher with nothing on air, whose channels send by `path`.
-    pub fn new(drivers: Drivers, path: TransmitPath) -> Self {
+    /// A publisher with nothing on air, whose channels send by `sockets`.
+    pub fn new(drivers: Drivers, sockets: Sockets) -> Self {
         let (told, stages, followers) = (HashMap::new(), VecDeque::new(), HashMap::new());
         let (leaving, waiting, announcer) = (HashSet::new(), HashSet::new(), None);
         let (generation, statements, coming) = (0, Vec::new(), None);
         Self {
             drivers,
-            path,
+            sockets,
             told,
             leaving,
             generation,
@@ -222,9 +222,9 @@ impl Publisher {
         if stays {
             draft.unchanged.insert(name.clone());
         } else if is_paced {
-            draft.paced.push(Launch::new(programme.clone(), self.generation + 1, self.path)?);
+            draft.paced.push(Launch::new(programme.clone(), self.generation + 1, &self.sockets)?);
         } else {
-            let launch = Launch::new(programme.clone(), self.generation + 1, self.path)?;
+            let launch = Launch::new(programme.clone(), self.generation + 1, &self.sockets)?;
             match behind {
                 Some(channel) => drop(draft.followers.insert(channel, launch)),
                 None => draft.stage(&programme).launches.push(launch),

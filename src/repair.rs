@@ -19,7 +19,7 @@ use stbcast_fec::{CodecError, Geometry, Scheme, SetupError};
 use stbcast_flute::crc32;
 
 use crate::mapped::{Draft, Mapped};
-use crate::spool::{Revision, Spool, SpoolError, failed};
+use crate::spool::{Revision, Spool, SpoolError, failed, is_full};
 
 mod compute;
 
@@ -138,9 +138,16 @@ impl Spool {
         revision: &Revision,
     ) -> Result<Arc<Mapped>, SpoolError> {
         let start = Instant::now();
-        let temporary = self.files.begin(layout.file_bytes(), &layout.what())?;
-        let make_room = failed("make room for repair symbols in", temporary.path());
-        let mut draft = Draft::new(temporary.as_file(), layout.file_bytes()).map_err(make_room)?;
+        let (temporary, mut draft) = loop {
+            let temporary = self.files.begin(layout.file_bytes(), &layout.what())?;
+            match Draft::new(temporary.as_file(), layout.file_bytes()) {
+                Ok(draft) => break (temporary, draft),
+                Err(error) if is_full(&error) && self.files.evict()? => {}
+                Err(error) => {
+                    return Err(failed("make room for repair symbols in", temporary.path())(error));
+                }
+            }
+        };
         compute::fill(layout, &revision.bytes, &mut draft)?;
         let mapped = draft.finish().map_err(failed("map", temporary.path()))?;
         // What a power cut damages is made again; waiting for the disk of a busy headend can take

@@ -106,6 +106,16 @@ pub enum SpoolError {
         /// What the system said.
         error: io::Error,
     },
+    /// A source could not be copied, perhaps since the disk is full.
+    #[error("cannot copy {} to the spool {}: {error}", from.display(), spool.display())]
+    Copy {
+        /// The source.
+        from: PathBuf,
+        /// The directory of the spool.
+        spool: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// Somebody is writing to the source.
     #[error("{} changed while it was copied, {COPY_ATTEMPTS} times", path.display())]
     Changing {
@@ -236,9 +246,18 @@ impl Spool {
     }
 
     fn copy(&mut self, source: &Path, length: u64) -> Result<Revision, SpoolError> {
-        let temporary = self.files.begin(length, &source.display().to_string())?;
+        let temporary = loop {
+            let temporary = self.files.begin(length, &source.display().to_string())?;
+            match copy_bytes(source, temporary.path()) {
+                Ok(()) => break temporary,
+                Err(error) if is_full(&error) && self.files.evict()? => {}
+                Err(error) => {
+                    let (from, spool) = (source.to_owned(), self.files.path(""));
+                    return Err(SpoolError::Copy { from, spool, error });
+                }
+            }
+        };
         let path = temporary.path().to_owned();
-        copy_bytes(source, &path).map_err(failed("copy to the spool", source))?;
         let mut file = File::open(&path).map_err(failed("open", &path))?;
         let digest = Digest::of_file(&mut file).map_err(failed("read", &path))?;
         let name = digest.hex();
@@ -246,6 +265,11 @@ impl Spool {
         let mapped = Mapped::new(&file).map_err(failed("map", &self.files.path(&name)))?;
         Ok(Revision { digest, bytes: self.files.keep(&name, mapped) })
     }
+}
+
+/// Whether it is the disk that is full, or what this user may take of it.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Shares the blocks where the file system can, else copies.

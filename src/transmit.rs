@@ -2,12 +2,14 @@
 //! has the option for segmentation, `rustix` has `sendmmsg`; none of the three has all.
 //!
 //! A batch goes to the kernel gathered from where its parts lie, by the best [`TransmitPath`] there
-//! is. Segmentation offload is set on the socket (udp(7) `UDP_SEGMENT`): one write of several
+//! is. A socket is opened anew when what it hangs on has changed: it keeps the address of its interface,
+//! and the interface's number, from when it was opened ([`Sockets`]). Segmentation offload is set on the socket (udp(7) `UDP_SEGMENT`): one write of several
 //! datagrams' bytes leaves as datagrams of that size, the last one shorter where it is.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use nix::sys::socket::{setsockopt, sockopt::UdpGsoSegment};
@@ -15,8 +17,11 @@ use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, sendmmsg};
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use stbcast_object::Group;
 
-use crate::interface;
+use crate::interface::{self, NotFound};
 use crate::lineup::Channel;
+
+mod tie;
+pub(crate) use tie::{Footing, Sockets, Tie};
 
 /// Most datagrams of one system call: `UDP_MAX_SEGMENTS` of older kernels.
 pub(crate) const BATCH_MAX: usize = 64;
@@ -98,14 +103,23 @@ pub(crate) trait Wire: Send {
 /// A socket that sends to one group.
 #[derive(Debug)]
 pub(crate) struct Transmitter {
-    socket: Socket,
-    /// Name of the channel, for the log.
-    channel: String,
-    /// Name of the interface; the routing table decides where `None`.
-    interface: Option<String>,
+    /// None while the interface it belongs on is not there.
+    socket: Option<Socket>,
+    /// Who gives it another one.
+    tie: Arc<Tie>,
     path: TransmitPath,
+    /// The path it began with, and begins again with on another socket.
+    best: TransmitPath,
     /// Segment size the socket is set to; 0 is none.
     segment: usize,
+}
+
+/// A socket as it was opened, and what it hangs on.
+pub(crate) struct Opened {
+    pub(crate) socket: Socket,
+    /// Name of the interface; the routing table decides where `None`.
+    pub(crate) interface: Option<String>,
+    pub(crate) footing: Footing,
 }
 
 /// Why a channel cannot be sent.
@@ -131,52 +145,74 @@ pub enum TransmitError {
     },
 }
 
+/// Opens the socket of a channel: interface, TTL and DSCP as it says. Nothing is sent yet.
+///
+/// # Errors
+/// When the interface is not there or the system refuses.
+pub(crate) fn open(channel: &Channel) -> Result<Opened, TransmitError> {
+    let group = channel.group;
+    let failed = |doing| move |error| TransmitError::Socket { doing, group, error, hint: "" };
+    let interface = channel.interface.as_deref().map(interface::find).transpose();
+    let interface = interface.map_err(|error| match error {
+        NotFound::Absent(message) => TransmitError::Interface(message),
+        NotFound::Unlisted(error) => failed("list the interfaces")(error),
+    })?;
+    let domain = if group.address().is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket =
+        Socket::new(domain, Type::DGRAM, Some(Protocol::UDP)).map_err(failed("open a socket"))?;
+    let index = match group.address() {
+        IpAddr::V4(_) => {
+            if let Some(interface) = &interface {
+                let address = interface.ipv4.ok_or_else(|| no_ipv4(channel))?;
+                socket.set_multicast_if_v4(&address).map_err(failed("choose the interface"))?;
+            }
+            let ttl = u32::from(channel.ttl);
+            socket.set_multicast_ttl_v4(ttl).map_err(failed("set the TTL"))?;
+            let tos = u32::from(channel.dscp) << 2;
+            socket.set_tos_v4(tos).map_err(failed("set the DSCP"))?;
+            0
+        }
+        IpAddr::V6(_) => {
+            let index = interface.as_ref().and_then(|interface| interface.index).unwrap_or(0);
+            socket.set_multicast_if_v6(index).map_err(failed("choose the interface"))?;
+            let hops = u32::from(channel.ttl);
+            socket.set_multicast_hops_v6(hops).map_err(failed("set the hop limit"))?;
+            let class = u32::from(channel.dscp) << 2;
+            socket.set_tclass_v6(class).map_err(failed("set the DSCP"))?;
+            index
+        }
+    };
+    socket.set_nonblocking(true).map_err(failed("set up the socket"))?;
+    enlarge_buffer(&socket, channel.bit_rate_bps);
+    let hint = "; choose an interface with --interface";
+    socket.connect(&destination(group, index)).map_err(|error| TransmitError::Socket {
+        doing: "find a route",
+        group,
+        error,
+        hint,
+    })?;
+    let source = socket.local_addr().map_err(failed("find the address"))?;
+    let source = source.as_socket().map(|address| address.ip());
+    let index = interface.as_ref().and_then(|interface| interface.index);
+    let interface = interface.map(|interface| interface.name);
+    Ok(Opened { socket, interface, footing: Footing { source, index } })
+}
+
+/// No socket, since the interface is not there: what is sent counts as lost.
+fn absent() -> io::Error {
+    rustix::io::Errno::NODEV.into()
+}
+
 impl Transmitter {
-    /// Opens the socket of a channel: interface, TTL and DSCP as it says. Nothing is sent yet.
-    ///
-    /// # Errors
-    /// When the interface is not there or the system refuses.
-    pub(crate) fn open(channel: &Channel, path: TransmitPath) -> Result<Self, TransmitError> {
-        let group = channel.group;
-        let failed = |doing| move |error| TransmitError::Socket { doing, group, error, hint: "" };
-        let interface = channel.interface.as_deref().map(interface::find).transpose();
-        let interface = interface.map_err(TransmitError::Interface)?;
-        let domain = if group.address().is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
-        let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))
-            .map_err(failed("open a socket"))?;
-        let index = match group.address() {
-            IpAddr::V4(_) => {
-                if let Some(interface) = &interface {
-                    let address = interface.ipv4.ok_or_else(|| no_ipv4(channel))?;
-                    socket.set_multicast_if_v4(&address).map_err(failed("choose the interface"))?;
-                }
-                let ttl = u32::from(channel.ttl);
-                socket.set_multicast_ttl_v4(ttl).map_err(failed("set the TTL"))?;
-                let tos = u32::from(channel.dscp) << 2;
-                socket.set_tos_v4(tos).map_err(failed("set the DSCP"))?;
-                0
-            }
-            IpAddr::V6(_) => {
-                let index = interface.as_ref().and_then(|interface| interface.index).unwrap_or(0);
-                socket.set_multicast_if_v6(index).map_err(failed("choose the interface"))?;
-                let hops = u32::from(channel.ttl);
-                socket.set_multicast_hops_v6(hops).map_err(failed("set the hop limit"))?;
-                let class = u32::from(channel.dscp) << 2;
-                socket.set_tclass_v6(class).map_err(failed("set the DSCP"))?;
-                index
-            }
-        };
-        socket.set_nonblocking(true).map_err(failed("set up the socket"))?;
-        enlarge_buffer(&socket, channel.bit_rate_bps);
-        let hint = "; choose an interface with --interface";
-        socket.connect(&destination(group, index)).map_err(|error| TransmitError::Socket {
-            doing: "find a route",
-            group,
-            error,
-            hint,
-        })?;
-        let interface = interface.map(|interface| interface.name);
-        Ok(Self { socket, channel: channel.name.clone(), interface, path, segment: 0 })
+    fn socket(&self) -> io::Result<&Socket> {
+        self.socket.as_ref().ok_or_else(absent)
+    }
+
+    /// Goes on with the socket it was given, if it was.
+    fn renew(&mut self) {
+        if let Some(socket) = self.tie.renewed() {
+            (self.socket, self.path, self.segment) = (socket, self.best, 0);
+        }
     }
 
     /// Whether it was the path that failed: a single datagram goes the same way on each of them,
@@ -193,7 +229,7 @@ impl Transmitter {
             self.set_segment(if run > 1 { size } else { 0 })?;
         }
         let parts = batch.get(..run).unwrap_or(batch);
-        self.socket.send_vectored(parts.as_flattened())?;
+        self.socket()?.send_vectored(parts.as_flattened())?;
         Ok(run)
     }
 
@@ -203,18 +239,18 @@ impl Transmitter {
         let messages = batch.iter().zip(&mut controls);
         let mut messages: ArrayVec<_, BATCH_MAX> =
             messages.map(|(parts, control)| MMsgHdr::new(parts, control)).collect();
-        Ok(sendmmsg(self.socket.as_fd(), &mut messages, SendFlags::empty())?)
+        Ok(sendmmsg(self.socket()?.as_fd(), &mut messages, SendFlags::empty())?)
     }
 
     fn send_one(&self, batch: &[Parts<'_>]) -> io::Result<usize> {
         let Some(parts) = batch.first() else { return Ok(0) };
-        self.socket.send_vectored(parts).map(|_| 1)
+        self.socket()?.send_vectored(parts).map(|_| 1)
     }
 
     fn set_segment(&mut self, size: usize) -> io::Result<()> {
         if self.segment != size {
             let option = i32::try_from(size).unwrap_or(0);
-            setsockopt(&self.socket, UdpGsoSegment, &option)?;
+            setsockopt(self.socket()?, UdpGsoSegment, &option)?;
             self.segment = size;
         }
         Ok(())
@@ -224,6 +260,7 @@ impl Transmitter {
 impl Wire for Transmitter {
     /// Where the system refuses the path, the next best is used from then on.
     fn send(&mut self, batch: &[Parts<'_>]) -> io::Result<usize> {
+        self.renew();
         loop {
             let outcome = match self.path {
                 TransmitPath::Gso => self.send_segmented(batch),
@@ -232,14 +269,18 @@ impl Wire for Transmitter {
             };
             match (outcome, self.path.fallback()) {
                 (Err(error), Some(fallback)) if self.is_refused(batch, &error) => {
-                    let (channel, now, better) = (&self.channel, fallback.word(), self.path.word());
+                    let channel = self.tie.channel();
+                    let (now, better) = (fallback.word(), self.path.word());
                     tracing::info!(
                         "channel {channel}: transmit path {now}: the system refused {better}: {error}"
                     );
                     self.set_segment(0)?;
                     self.path = fallback;
                 }
-                (outcome, _) => return outcome,
+                (outcome, _) => {
+                    self.tie.note(&outcome);
+                    return outcome;
+                }
             }
         }
     }
@@ -249,7 +290,7 @@ impl Wire for Transmitter {
     }
 
     fn interface(&self) -> Option<&str> {
-        self.interface.as_deref()
+        self.tie.interface()
     }
 }
 

@@ -63,7 +63,6 @@ pub(super) struct OnAir {
     cycle_span: Micros,
     /// Generation that lacks the channel.
     retiring: Option<u64>,
-    failing: bool,
 }
 
 /// UDP payload of the largest datagram of a programme in bytes.
@@ -119,7 +118,6 @@ impl OnAir {
             pending: None,
             replacement: None,
             retiring: None,
-            failing: false,
         }
     }
 
@@ -241,25 +239,11 @@ impl OnAir {
                 batch.drain(..).rev().for_each(|outgoing| self.refused.push_front(outgoing));
                 return false;
             }
-            Err(error) => self.failed(&error, batch.len() - sent),
-            Ok(()) => self.recovered(),
+            // Lost to the boxes; the next cycle brings it again. The watch of interfaces tells of it.
+            Err(error) => self.metrics.error(&error, batch.len() - sent),
+            Ok(()) => {}
         }
         true
-    }
-
-    /// Datagrams are lost to the boxes, the next cycle brings them again; the log is told once.
-    fn failed(&mut self, error: &io::Error, datagrams: usize) {
-        self.metrics.error(error, datagrams);
-        if !std::mem::replace(&mut self.failing, true) {
-            let group = self.programme.channel.group;
-            tracing::error!("channel {}: cannot send to {group}: {error}", self.name());
-        }
-    }
-
-    fn recovered(&mut self) {
-        if std::mem::replace(&mut self.failing, false) {
-            tracing::info!("channel {}: sending again", self.name());
-        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::*;
 use crate::lineup::{Channel, Protocol};
 use crate::pacer::BURST;
 use crate::programme::Payload;
-use crate::transmit::Parts;
+use crate::transmit::{Parts, TransmitPath, Transmitter};
 
 const SLICE_BYTES: u16 = 1_400;
 /// Header 44, IP and UDP 28, no trailer.
@@ -59,7 +59,7 @@ impl Wire for Recorder {
     }
 }
 
-fn channel(name: &str, bit_rate_bps: u64) -> Channel {
+pub(crate) fn channel(name: &str, bit_rate_bps: u64) -> Channel {
     Channel {
         name: name.to_owned(),
         protocol: Protocol::Infocast,
@@ -344,7 +344,7 @@ fn sending_allocates_nothing_whatever_the_path() {
         let mut bench = Bench::new();
         let programme = programme("lean", 1_000_000_000, 10_000);
         let sent = Arc::new(AtomicU64::new(0));
-        let socket = Transmitter::open(&programme.channel, path).unwrap();
+        let socket = Sockets::new(path).open(&programme.channel).unwrap();
         let wire = Box::new(Counted(socket, Arc::clone(&sent)));
         bench.on_air.put(Launch { programme, wire, generation: 1, held: false }, Micros::ZERO);
         let mut run = |from, to| {

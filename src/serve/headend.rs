@@ -11,6 +11,7 @@ use super::{ServeError, ServeOptions, Signals, log, raise_descriptor_limit};
 use crate::announced::Numbers;
 use crate::dates;
 use crate::http::{Http, Site};
+use crate::interface;
 use crate::killed::{self, Killed};
 use crate::onair::{Drivers, Report};
 use crate::programme::{Programme, Stock};
@@ -18,7 +19,7 @@ use crate::publish::Publisher;
 use crate::roster::Roster;
 use crate::spool::Spool;
 use crate::telemetry;
-use crate::transmit::TransmitPath;
+use crate::transmit::{Sockets, TransmitPath};
 
 /// How often the control looks at the clock and at files.
 const TICK: Duration = Duration::from_millis(250);
@@ -40,6 +41,7 @@ pub(super) struct Headend {
     /// When a change that failed is tried again.
     retry: Option<Instant>,
     publisher: Publisher,
+    interfaces: interface::Watch,
     http: Option<Http>,
     reports: UnboundedReceiver<Report>,
     /// The documents of a line-up that is being loaded, as soon as they are known.
@@ -65,7 +67,8 @@ impl Headend {
         let killed = killed.transpose().map_err(|error| ServeError::Other(error.to_string()))?;
         let (told, reports) = unbounded_channel();
         let path = options.transmit.unwrap_or_else(TransmitPath::probe);
-        let publisher = Publisher::new(Drivers::new(told), path);
+        let sockets = Sockets::new(path);
+        let publisher = Publisher::new(Drivers::new(told), sockets.clone());
         let house = Some(House { spool, numbers: Numbers::default() });
         let http = options.http.as_ref().map(Http::start).transpose().map_err(ServeError::Other)?;
         let mut headend = Self {
@@ -77,6 +80,7 @@ impl Headend {
             killed,
             retry: None,
             publisher,
+            interfaces: interface::Watch::new(sockets),
             http,
             reports,
             documents: unbounded_channel(),
@@ -222,6 +226,7 @@ impl Headend {
 
     /// What is on air follows the clock and what was killed.
     fn on_tick(&mut self, now: Instant) {
+        self.interfaces.poll(now);
         let polled = self.killed.as_mut().map(|killed| killed.poll(now)).unwrap_or_default();
         if let Some(problem) = polled.problem {
             tracing::error!("{problem}");
@@ -236,7 +241,8 @@ impl Headend {
             Some(Ok(())) => self.retry = None,
             // A night has nobody who would try again.
             Some(Err(error)) => {
-                if self.retry.replace(now + RETRY).is_none() {
+                let is_first = self.retry.replace(now + RETRY).is_none();
+                if is_first {
                     tracing::error!(
                         "{error}\n  what is on air stays as it is; tried again until it can change"
                     );

@@ -155,6 +155,17 @@ impl Files {
         Err(SpoolError::Full { what, needed, cap })
     }
 
+    /// Removes the file that is not on air and longest unused, since the disk is full although the cap
+    /// is not reached; whether there was one.
+    pub(crate) fn evict(&self) -> Result<bool, SpoolError> {
+        let entries = self.entries()?.into_iter();
+        let unused = entries.filter(|entry| self.on_air(&entry.name).is_none());
+        let Some(oldest) = unused.min_by_key(|entry| entry.used) else { return Ok(false) };
+        let path = self.path(&oldest.name);
+        fs::remove_file(&path).map_err(failed("remove", &path))?;
+        Ok(true)
+    }
+
     fn entries(&self) -> Result<Vec<Entry>, SpoolError> {
         let mut entries = Vec::new();
         for entry in self.listing()? {

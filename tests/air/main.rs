@@ -14,6 +14,8 @@ mod capture;
 mod check;
 mod end_to_end;
 #[cfg(feature = "peers")]
+mod faults;
+#[cfg(feature = "peers")]
 mod flute_crate;
 mod harness;
 mod http;

@@ -9,12 +9,12 @@ use super::end_to_end::json;
 use super::harness::{Program, Site, headend, noise, receiver, run};
 
 /// The headend's host and the boxes', each with the interface `air0`.
-struct Hosts {
-    names: [String; 2],
+pub(crate) struct Hosts {
+    pub(crate) names: [String; 2],
 }
 
 impl Hosts {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let id = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let hosts = Self { names: [format!("stbcast-h{id}"), format!("stbcast-b{id}")] };
@@ -35,7 +35,7 @@ impl Hosts {
     }
 
     /// The headend serving a site's line-up on its host, on air.
-    fn serve(&self, site: &Site, more: &[&str]) -> Program {
+    pub(crate) fn serve(&self, site: &Site, more: &[&str]) -> Program {
         let mut program = Program::start(
             self.on(0, &headend())
                 .arg("serve")
@@ -50,7 +50,7 @@ impl Hosts {
 
     /// A box on the other host fetches the object `boot`; the figures of it.
     #[track_caller]
-    fn fetch(&self, site: &Site, group: &str, image: &[u8]) -> serde_json::Value {
+    pub(crate) fn fetch(&self, site: &Site, group: &str, image: &[u8]) -> serde_json::Value {
         let url = format!("infocast://{group}/boot");
         let fetched = run(self
             .on(1, &receiver())
@@ -62,7 +62,7 @@ impl Hosts {
         json(&stdout)
     }
 
-    fn on(&self, host: usize, program: &Command) -> Command {
+    pub(crate) fn on(&self, host: usize, program: &Command) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.names[host]]).arg(program.get_program());
         command
@@ -77,7 +77,7 @@ impl Drop for Hosts {
     }
 }
 
-fn ip(lines: impl IntoIterator<Item = String>) {
+pub(crate) fn ip(lines: impl IntoIterator<Item = String>) {
     for line in lines {
         let done = Command::new("ip").args(line.split(' ')).status();
         assert!(done.expect("ip is installed").success(), "ip {line}");
