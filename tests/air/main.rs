@@ -30,6 +30,7 @@ mod operator;
 mod peers;
 mod reload;
 mod repair;
+mod schedule;
 #[cfg(feature = "peers")]
 mod second_box;
 mod serve;
