@@ -155,6 +155,7 @@ fn every_line_up_that_comes_with_us_is_fit_once_its_sources_are_there() {
         "one-model.toml",
         "two-models.toml",
         "repair.toml",
+        "night.toml",
         "stbconfig.toml",
         "ipv6.toml",
         "vendor/infocastconfig.xml",
