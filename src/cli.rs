@@ -1,17 +1,22 @@
 //! The command line: one file per verb.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+
+use crate::control::Place;
 
 mod check;
 mod keys;
+mod kill;
 mod lines;
+mod logging;
 mod release;
+mod reload;
 mod serve;
+mod status;
 mod stbconfig;
 mod target;
 
@@ -26,6 +31,10 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Serve(serve::Arguments),
+    Status(status::Arguments),
+    Reload(reload::Arguments),
+    Kill(kill::Arguments),
+    Unkill(kill::UnkillArguments),
     Check(check::Arguments),
     Keys(keys::Arguments),
     Release(release::Arguments),
@@ -39,38 +48,43 @@ fn complain(what: impl std::fmt::Display) {
     lines::say(&format!("{what}\n"));
 }
 
-/// Where a headend keeps what outlives it: under systemd the state directory, for a person the user's.
-fn default_state() -> Option<PathBuf> {
-    let directory = |name: &str| std::env::var_os(name).map(PathBuf::from);
-    let of_user = || directory("XDG_STATE_HOME").filter(|path| path.is_absolute());
-    let home = || directory("HOME").map(|home| home.join(".local").join("state"));
-    let state = || of_user().or_else(home).map(|state| state.join("stbcast"));
-    directory("STATE_DIRECTORY").or_else(state)
+/// Tells the user what was asked for.
+fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Which headend is meant.
+#[derive(Debug, clap::Args)]
+struct Where {
+    /// State directory of the headend [default: /var/lib/stbcast where the service is installed, else
+    /// `stbcast` in the user's state directory].
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+}
+
+impl Where {
+    fn place(&self) -> Result<Place, String> {
+        let place = self.state.clone().map(Place::within).or_else(Place::meant);
+        place.ok_or_else(|| {
+            "no home directory; say where the headend is with --state DIR".to_owned()
+        })
+    }
 }
 
 /// Runs the program with the arguments of this process: exit code 0 when it did what was asked, 1
 /// when it failed, 2 when the arguments were wrong.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("STBCAST_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     // Who asks a question waits for the answer; a headend waits for nobody.
     let serves = matches!(arguments.verb, Verb::Serve(_));
     let lines = serves.then(lines::Lines::get).flatten();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        // A log nobody reads any more must not end the headend.
-        .log_internal_errors(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(move || -> Box<dyn Write> {
-            match lines {
-                Some(lines) => Box::new(lines.clone()),
-                None => Box::new(io::stderr()),
-            }
-        })
-        .init();
+    logging::start(lines);
     let code = match arguments.verb {
         Verb::Serve(arguments) => arguments.run(),
+        Verb::Status(arguments) => arguments.run(),
+        Verb::Reload(arguments) => arguments.run(),
+        Verb::Kill(arguments) => arguments.run(),
+        Verb::Unkill(arguments) => arguments.run(),
         Verb::Check(arguments) => arguments.run(),
         Verb::Keys(arguments) => arguments.run(),
         Verb::Release(arguments) => arguments.run(),

@@ -15,6 +15,7 @@ pub mod carousel;
 pub mod cli;
 pub mod companion;
 pub mod contents;
+pub mod control;
 pub mod diff;
 pub(crate) mod flute_channel;
 pub mod http;
@@ -38,6 +39,8 @@ mod clock;
 mod dates;
 mod interface;
 mod mapped;
+mod meter;
+mod systemd;
 mod telemetry;
 
 pub mod onair;

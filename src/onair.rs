@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
@@ -18,8 +19,11 @@ use crate::clock;
 use crate::programme::ChannelProgramme;
 use crate::transmit::{Sockets, TransmitError, Wire};
 
+mod beat;
 mod channel;
 mod drivers;
+use beat::Beat;
+pub use beat::{Beats, Mark};
 use channel::{Batch, OnAir, Turn};
 pub use drivers::Drivers;
 
@@ -135,6 +139,7 @@ pub enum Report {
 
 /// The thread of one interface. It ends, in the middle of a cycle, when this is dropped.
 struct Driver {
+    beat: Arc<Beat>,
     commands: Option<Sender<Command>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -142,13 +147,15 @@ struct Driver {
 impl Driver {
     fn start(number: u64, reports: UnboundedSender<Report>) -> std::io::Result<Self> {
         let (commands, inbox) = channel();
+        let beat = Arc::new(Beat::new(clock::now()));
+        let beats = Arc::clone(&beat);
         let drive = move || {
             let _alarm = Alarm(reports.clone());
             clock::wake_precisely();
-            Loop::new(number, inbox, reports).run();
+            Loop::new(number, inbox, reports).run(&beats);
         };
         let thread = std::thread::Builder::new().name("on-air".to_owned()).spawn(drive)?;
-        Ok(Self { commands: Some(commands), thread: Some(thread) })
+        Ok(Self { beat, commands: Some(commands), thread: Some(thread) })
     }
 
     /// Tells the thread something. It obeys within 20 ms.
@@ -200,8 +207,9 @@ impl Loop {
         Self { number, inbox, reports, channels, next_id, deadlines, cycles, done, batch }
     }
 
-    fn run(mut self) {
+    fn run(mut self, beat: &Beat) {
         while self.obey(clock::now()) {
+            beat.beat(clock::now());
             if let Some(at) = self.advance(clock::now()) {
                 clock::sleep_until(at);
             }

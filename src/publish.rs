@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use stbcast_flute::Statement;
 
 use crate::lineup::{ANNOUNCE_NAME, Finding};
-use crate::onair::{Drivers, Launch, Report};
+use crate::onair::{Beats, Drivers, Launch, Report};
 use crate::programme::{ChannelProgramme, Programme};
 use crate::transmit::{Sockets, TransmitError};
 
@@ -103,6 +103,21 @@ impl Publisher {
     /// Publications so far.
     pub const fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// What each channel and session was last told to be, in no order.
+    pub fn told(&self) -> impl Iterator<Item = &ChannelProgramme> {
+        self.told.values()
+    }
+
+    /// Whether a channel has not come to what it was told to be.
+    pub fn is_pending(&self, name: &str) -> bool {
+        self.waiting.contains(name) || self.is_staged(name)
+    }
+
+    /// The beats of the sending threads.
+    pub fn beats(&self) -> Beats {
+        self.drivers.beats()
     }
 
     /// Whether the last publication is on air whole.

@@ -11,6 +11,7 @@ use crate::lineup::Finding;
 use crate::telemetry;
 use crate::transmit::TransmitPath;
 
+mod desk;
 mod headend;
 mod load;
 mod log;

@@ -3,11 +3,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 use stbcast_object::Micros;
+
+use crate::meter::{self, Meter};
 
 /// Buckets of the pacing lag, in seconds.
 const LAG_BUCKETS: [f64; 8] = [0.000_1, 0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 1.0];
@@ -66,6 +68,8 @@ fn describe() {
 /// The metrics of one channel, looked up once.
 pub(crate) struct ChannelMetrics {
     channel: String,
+    /// The same for those who ask on the control socket.
+    meter: Arc<Meter>,
     packets: Counter,
     bytes: Counter,
     calls: Counter,
@@ -89,6 +93,7 @@ impl ChannelMetrics {
             target: gauge!("stbcast_channel_target_bytes_per_second", "channel" => name.clone()),
             cycles: counter!("stbcast_cycles_total", "channel" => name.clone()),
             cycle_seconds: gauge!("stbcast_cycle_duration_seconds", "channel" => name.clone()),
+            meter: meter::of(&name),
             channel: name,
         }
     }
@@ -103,6 +108,7 @@ impl ChannelMetrics {
         self.calls.increment(1);
         self.packets.increment(datagrams as u64);
         self.bytes.increment(ip_bytes as u64);
+        self.meter.sent(datagrams as u64, ip_bytes as u64);
     }
 
     /// Notes how many statements have been sent so far; channels without any have no such metric.
@@ -120,18 +126,31 @@ impl ChannelMetrics {
 
     pub(crate) fn cycle(&self, span: Micros) {
         self.cycles.increment(1);
+        self.meter.cycle();
         self.cycle_seconds.set(span.as_secs_f64());
+    }
+
+    /// Notes that a cycle begins.
+    pub(crate) fn begin(&self, now: Micros) {
+        self.meter.begin(now);
     }
 
     pub(crate) fn error(&self, error: &io::Error, datagrams: usize) {
         let errno = error.raw_os_error().map_or_else(|| error.kind().to_string(), errno_name);
+        self.meter.failed(datagrams as u64, error.raw_os_error().unwrap_or(libc_eio()));
         let channel = self.channel.clone();
         counter!("stbcast_send_errors_total", "channel" => channel, "errno" => errno)
             .increment(datagrams as u64);
     }
 }
 
-fn errno_name(errno: i32) -> String {
+/// What stands for an error without a number.
+fn libc_eio() -> i32 {
+    rustix::io::Errno::IO.raw_os_error()
+}
+
+/// Name of an error number, as `ENETDOWN`.
+pub(crate) fn errno_name(errno: i32) -> String {
     format!("{:?}", rustix::io::Errno::from_raw_os_error(errno))
 }
 

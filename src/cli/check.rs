@@ -173,7 +173,7 @@ fn unicast_text(unicast: &UnicastPlan) -> String {
 }
 
 /// A table whose columns from `first` to `last` are figures.
-fn table(header: &[&str], figures: std::ops::Range<usize>) -> Table {
+pub(super) fn table(header: &[&str], figures: std::ops::Range<usize>) -> Table {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header);

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::complain;
 
+use crate::control::Place;
 use crate::http::HttpOptions;
 use crate::serve::{ServeOptions, serve};
 use crate::transmit::TransmitPath;
@@ -103,7 +104,7 @@ impl Arguments {
             cycles: self.cycles,
             interface: self.interface,
             ttl: self.ttl,
-            state: self.state.or_else(super::default_state),
+            state: self.state.or_else(|| Place::own().map(|place| place.state)),
             spool,
             spool_cap_bytes: self.spool_cap_mib.saturating_mul(1 << 20),
             metrics: self.metrics,

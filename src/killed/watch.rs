@@ -13,6 +13,8 @@ pub const SETTLED: Duration = Duration::from_secs(1);
 pub struct Polled {
     /// Whether what is killed is not what it was.
     pub changed: bool,
+    /// Whether the file is another one than it was.
+    pub read: bool,
     /// What is wrong with the file, told once for each of its states. What was killed stays so.
     pub problem: Option<KilledError>,
 }
@@ -64,6 +66,7 @@ impl Watch {
         };
         let mut polled = Polled::default();
         if found != self.seen {
+            polled.read = true;
             self.since = now;
             self.says = None;
             let before = self.killed.clone();

@@ -103,6 +103,7 @@ impl OnAir {
         let start = now.after(Micros(spread(place, pace.datagram_span().0)));
         let metrics = ChannelMetrics::new(&programme.channel.name, programme.carousel.carries());
         metrics.target(programme.channel.bit_rate_bps);
+        metrics.begin(start);
         Self {
             pacer: Pacer::new(pace, start),
             datagram_bytes_max: payload_bytes_max(&programme),
@@ -204,6 +205,7 @@ impl OnAir {
         self.cycles += 1;
         self.metrics.cycle(now.since(self.cycle_began));
         self.cycle_began = now;
+        self.metrics.begin(now);
         Turn::CycleEnd
     }
 

@@ -1,10 +1,11 @@
 //! One thread per interface, and which of them drives which channel.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Command, Driver, Launch, Report};
+use super::{Beats, Command, Driver, Launch, Report};
 use crate::announced::Description;
 use crate::transmit::TransmitError;
 
@@ -137,6 +138,11 @@ impl Drivers {
         for thread in self.threads.values() {
             thread.driver.tell(Command::ReportCycles(cycles));
         }
+    }
+
+    /// The beats of the threads there are.
+    pub fn beats(&self) -> Beats {
+        Beats(self.threads.values().map(|thread| Arc::clone(&thread.driver.beat)).collect())
     }
 
     /// Takes what a thread tells; what of it concerns the control.

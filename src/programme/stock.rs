@@ -101,6 +101,11 @@ impl Stock {
         &self.line_up
     }
 
+    /// Digest of the object at `id`; `None` where its bytes are made at send time.
+    pub fn digest(&self, id: ObjectId) -> Option<Digest> {
+        self.channels.get(id.channel)?.objects.get(id.object)?.digest
+    }
+
     /// What of it is on air by `roster`, without what was killed. Bootcast informations, StbConfigs and
     /// releases are left out together with what they name: boxes would look for it in vain at each boot.
     ///

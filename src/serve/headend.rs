@@ -6,10 +6,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use super::desk::{self, Desk};
 use super::load::{Documents, House, Loaded, load, loaded};
 use super::{ServeError, ServeOptions, Signals, log, raise_descriptor_limit};
 use crate::announced::Numbers;
-use crate::dates;
+use crate::control::Reloaded;
 use crate::http::{Http, Site};
 use crate::interface;
 use crate::killed::{self, Killed};
@@ -18,8 +19,10 @@ use crate::programme::{Programme, Stock};
 use crate::publish::Publisher;
 use crate::roster::Roster;
 use crate::spool::Spool;
+use crate::systemd::Service;
 use crate::telemetry;
 use crate::transmit::{Sockets, TransmitPath};
+use crate::{clock, dates};
 
 /// How often the control looks at the clock and at files.
 const TICK: Duration = Duration::from_millis(250);
@@ -27,26 +30,32 @@ const TICK: Duration = Duration::from_millis(250);
 /// What could not go on air at its time is tried again this often.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// So many changes of a schedule are looked through for that of one channel.
+const CHANGES_MAX: u32 = 64;
+
 /// A headend at work.
 pub(super) struct Headend {
-    options: ServeOptions,
+    pub(super) options: ServeOptions,
     /// Away while a line-up is being loaded.
-    house: Option<House>,
+    pub(super) house: Option<House>,
     loading: Option<JoinHandle<Loaded>>,
     /// Whether the file is to be read once more, because it changed while it was loaded.
     again: bool,
     /// What is loaded, and who of it is on air.
-    stock: Option<(Stock, Roster)>,
-    killed: Option<killed::Watch>,
+    pub(super) stock: Option<(Stock, Roster)>,
+    pub(super) killed: Option<killed::Watch>,
     /// When a change that failed is tried again.
     retry: Option<Instant>,
-    publisher: Publisher,
+    pub(super) publisher: Publisher,
     interfaces: interface::Watch,
-    http: Option<Http>,
+    pub(super) http: Option<Http>,
     reports: UnboundedReceiver<Report>,
     /// The documents of a line-up that is being loaded, as soon as they are known.
     documents: (UnboundedSender<Documents>, UnboundedReceiver<Documents>),
     settled: u64,
+    /// Those who ask.
+    pub(super) desk: Desk,
+    service: Service,
 }
 
 /// Waits until then; for ever, where there is nothing to wait for.
@@ -60,6 +69,7 @@ async fn until(due: Option<Instant>) {
 impl Headend {
     pub(super) fn start(options: ServeOptions) -> Result<Self, ServeError> {
         raise_descriptor_limit();
+        let desk = Desk::open(&options)?;
         let spool = Spool::open(&options.spool, options.spool_cap_bytes)
             .map_err(|error| ServeError::Other(error.to_string()))?;
         let killed =
@@ -85,6 +95,8 @@ impl Headend {
             reports,
             documents: unbounded_channel(),
             settled: 0,
+            desk,
+            service: Service::new(),
         };
         headend.load();
         Ok(headend)
@@ -107,8 +119,9 @@ impl Headend {
                     if let Some(http) = &self.http {
                         http.reopen_log();
                     }
-                    self.load();
+                    self.reload();
                 }
+                asked = self.desk.asked() => self.on_asked(asked),
                 Some(documents) = self.documents.1.recv() => {
                     self.publisher.withdraw_others(documents);
                 }
@@ -125,7 +138,19 @@ impl Headend {
                 }
             }
         }
+        self.service.stopping();
         Ok(())
+    }
+
+    /// Reads the line-up once more.
+    pub(super) fn reload(&mut self) {
+        self.service.reloading();
+        self.load();
+    }
+
+    /// Whether the line-up is read once more behind the load that is at work.
+    pub(super) const fn is_again(&self) -> bool {
+        self.again
     }
 
     /// Reads the file and copies its sources beside the control thread, which stays responsive.
@@ -147,22 +172,32 @@ impl Headend {
         let (house, stock) = loaded.map_err(|error| ServeError::Other(error.to_string()))?;
         if let Ok(bytes) = house.spool.used_bytes() {
             telemetry::store_bytes(bytes);
+            self.desk.spool_bytes = bytes;
         }
         self.house = Some(house);
         while let Ok(documents) = self.documents.1.try_recv() {
             self.publisher.withdraw_others(documents);
         }
-        let published = stock.and_then(|stock| self.take(stock));
-        if let Err(error) = published {
-            if self.publisher.generation() == 0 {
-                return Err(error);
+        let is_first = self.stock.is_none();
+        let reloaded = match stock.and_then(|(stock, warnings)| self.take(stock, warnings)) {
+            Ok(reloaded) => reloaded,
+            Err(error) if self.publisher.generation() == 0 => return Err(error),
+            Err(error) => {
+                self.publisher.refuse();
+                telemetry::reload_failed();
+                tracing::error!("{error}\n  the old line-up stays on air");
+                let generation = self.publisher.generation();
+                Reloaded { generation, errors: desk::errors(&error), ..Reloaded::default() }
             }
-            self.publisher.refuse();
-            telemetry::reload_failed();
-            tracing::error!("{error}\n  the old line-up stays on air");
+        };
+        let status = if reloaded.accepted { "on air" } else { "the last reload was refused" };
+        if !is_first {
+            self.desk.reloaded(&reloaded);
+            self.service.reloaded(status);
         }
         if std::mem::take(&mut self.again) {
-            self.load();
+            self.desk.next_load();
+            self.reload();
         }
         Ok(())
     }
@@ -200,13 +235,14 @@ impl Headend {
         }
         tracing::info!("line-up {} is on air", self.settled);
         telemetry::generation(self.settled);
+        self.service.ready(&format!("line-up {} is on air", self.settled));
         if let (0, Some(cycles)) = (before, self.options.cycles) {
             self.publisher.report_cycles(cycles);
         }
     }
 
     /// Puts another line-up on air. Everything that can be refused is done before anything changes.
-    fn take(&mut self, stock: Stock) -> Result<(), ServeError> {
+    fn take(&mut self, stock: Stock, warnings: Vec<String>) -> Result<Reloaded, ServeError> {
         let roster = self.roster_of(&stock);
         let programme = self.programme_of(&stock, &roster)?;
         for caution in self.publisher.cautions(&programme) {
@@ -218,19 +254,31 @@ impl Headend {
             );
         }
         log::describe(&programme);
+        let old = self.stock.as_ref().map(|(old, _)| desk::difference(old, &stock));
+        let changes = old.map(|difference| desk::lines(&difference)).unwrap_or_default();
+        for change in &changes {
+            tracing::info!("  {change}");
+        }
         self.publisher.accept();
         self.publish(programme)?;
         (self.stock, self.retry) = (Some((stock, roster)), None);
-        Ok(())
+        let generation = self.publisher.generation();
+        Ok(Reloaded { accepted: true, generation, changes, warnings, ..Reloaded::default() })
+    }
+
+    pub(super) fn on_tick(&mut self, now: Instant) {
+        let age = self.publisher.beats().age(clock::now());
+        self.service.tick(now, Duration::from_micros(age.0));
+        self.desk.sample(now);
+        self.follow(now);
+        self.confirm();
     }
 
     /// What is on air follows the clock and what was killed.
-    fn on_tick(&mut self, now: Instant) {
+    fn follow(&mut self, now: Instant) {
         self.interfaces.poll(now);
         let polled = self.killed.as_mut().map(|killed| killed.poll(now)).unwrap_or_default();
-        if let Some(problem) = polled.problem {
-            tracing::error!("{problem}");
-        }
+        self.desk.polled(&polled);
         let Some((stock, before)) = self.stock.take() else { return };
         let roster = self.roster_of(&stock);
         let is_due = self.retry.is_some_and(|at| at <= now);
@@ -241,6 +289,7 @@ impl Headend {
             Some(Ok(())) => self.retry = None,
             // A night has nobody who would try again.
             Some(Err(error)) => {
+                self.desk.refuses(&error);
                 let is_first = self.retry.replace(now + RETRY).is_none();
                 if is_first {
                     tracing::error!(
@@ -250,6 +299,22 @@ impl Headend {
             }
             None => {}
         }
+    }
+
+    /// Unix seconds at which the schedule changes the channel at `place` next; anything, without a place.
+    pub(super) fn next_change(&self, place: Option<usize>) -> Option<u64> {
+        let (stock, roster) = self.stock.as_ref()?;
+        let timetable = stock.timetable();
+        let rate =
+            |roster: &Roster| place.map(|place| roster.channels.get(place).copied().flatten());
+        let mut at = i64::try_from(dates::now()).ok()?;
+        for _ in 0..CHANGES_MAX {
+            at = timetable.next_change(at)?;
+            if place.is_none() || rate(&timetable.at(at)) != rate(roster) {
+                return u64::try_from(at).ok();
+            }
+        }
+        None
     }
 
     fn roster_of(&self, stock: &Stock) -> Roster {
@@ -266,6 +331,7 @@ impl Headend {
 
     fn publish(&mut self, programme: Programme) -> Result<(), ServeError> {
         telemetry::statements(programme.statements.len(), programme.statements_expire);
+        self.desk.publishes(&programme);
         let site = self.http.as_ref().map(|_| Site::of(&programme));
         let changes = self.publisher.publish(programme);
         let changes = changes.map_err(|error| ServeError::Other(error.to_string()))?;

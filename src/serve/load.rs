@@ -22,7 +22,7 @@ pub(super) struct House {
 }
 
 /// The house back, and what became of the line-up.
-pub(super) type Loaded = (House, Result<Stock, ServeError>);
+pub(super) type Loaded = (House, Result<(Stock, Vec<String>), ServeError>);
 
 /// Waits for a load; for ever, while there is none.
 pub(super) async fn loaded(loading: &mut Option<JoinHandle<Loaded>>) -> Result<Loaded, JoinError> {
@@ -42,33 +42,44 @@ pub(super) fn load(
     options: &ServeOptions,
     house: &mut House,
     documents: &UnboundedSender<Documents>,
-) -> Result<Stock, ServeError> {
-    let line_up = read(options, documents)?;
+) -> Result<(Stock, Vec<String>), ServeError> {
+    let named = |line_up: &LineUp| {
+        // What is withdrawn does not wait for what is copied.
+        let named = line_up.trust.iter().flat_map(Trust::documents);
+        let _ = documents.send(named.map(|document| Arc::clone(&document.bytes)).collect());
+    };
+    let Taken { line_up, warnings } = read_and(options, named)?;
     let path = &options.line_up;
-    Stock::load(&line_up, &mut house.spool, &mut house.numbers)
-        .map_err(|findings| ServeError::Refused { path: path.clone(), findings })
+    for warning in &warnings {
+        tracing::warn!("{}: {warning}", path.display());
+    }
+    let stock = Stock::load(&line_up, &mut house.spool, &mut house.numbers)
+        .map_err(|findings| ServeError::Refused { path: path.clone(), findings })?;
+    Ok((stock, warnings))
+}
+
+/// A line-up that can go on air as far as its files say.
+pub(super) struct Taken {
+    pub(super) line_up: LineUp,
+    pub(super) warnings: Vec<String>,
 }
 
 /// Reads the line-up and applies what the command line overrides.
-fn read(
-    options: &ServeOptions,
-    documents: &UnboundedSender<Documents>,
-) -> Result<LineUp, ServeError> {
+pub(super) fn read(options: &ServeOptions) -> Result<Taken, ServeError> {
+    read_and(options, |_| {})
+}
+
+fn read_and(options: &ServeOptions, tell: impl Fn(&LineUp)) -> Result<Taken, ServeError> {
     let path: &Path = &options.line_up;
     let reading = lineup::read(path);
     let mut line_up = reading.line_up.clone().ok_or_else(|| ServeError::Refused {
         path: path.to_owned(),
         findings: reading.errors().cloned().collect(),
     })?;
-    // What is withdrawn does not wait for what is copied.
-    let named = line_up.trust.iter().flat_map(Trust::documents);
-    let _ = documents.send(named.map(|document| Arc::clone(&document.bytes)).collect());
+    tell(&line_up);
     let plan = crate::plan::plan(&line_up, reading.findings);
     if !plan.is_fit() {
         return Err(ServeError::Refused { path: path.to_owned(), findings: plan.errors });
-    }
-    for warning in &plan.warnings {
-        tracing::warn!("{}: {warning}", path.display());
     }
     let channels = line_up.channels.iter_mut().map(|it| (&mut it.ttl, &mut it.interface));
     let announce = line_up.announce.as_mut().map(|it| (&mut it.ttl, &mut it.interface));
@@ -76,5 +87,6 @@ fn read(
         *ttl = options.ttl.unwrap_or(*ttl);
         *interface = options.interface.clone().or_else(|| interface.take());
     }
-    Ok(line_up)
+    let warnings = plan.warnings.iter().map(ToString::to_string).collect();
+    Ok(Taken { line_up, warnings })
 }

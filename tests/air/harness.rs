@@ -223,6 +223,7 @@ impl Site {
                 .arg(line_up)
                 .args(["--interface", "127.0.0.1", "--ttl", "0", "--spool"])
                 .arg(self.path("spool"))
+                .env("XDG_STATE_HOME", self.path("state"))
                 .args(more),
         )
     }

@@ -12,6 +12,8 @@ mod asking;
 #[path = "../peer/capture.rs"]
 mod capture;
 mod check;
+mod control;
+mod drop_ins;
 mod end_to_end;
 #[cfg(feature = "peers")]
 mod faults;
@@ -23,6 +25,7 @@ mod http_boot;
 mod http_hostile;
 #[cfg(feature = "peers")]
 mod http_peers;
+mod kill;
 #[cfg(feature = "peers")]
 mod network;
 mod operator;

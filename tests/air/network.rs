@@ -40,6 +40,7 @@ impl Hosts {
             self.on(0, &headend())
                 .arg("serve")
                 .arg(site.write())
+                .env("XDG_STATE_HOME", site.path("state"))
                 .args(["--ttl", "1", "--spool"])
                 .arg(site.path("spool"))
                 .args(more),

@@ -149,6 +149,7 @@ fn what_cannot_go_on_air_is_refused_before_anything_is_sent() {
         let output = run(headend()
             .arg("serve")
             .arg(site.write())
+            .env("XDG_STATE_HOME", site.path("state"))
             .arg("--spool")
             .arg(&spool)
             .args(["--ttl", "0"])

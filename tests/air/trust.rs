@@ -15,13 +15,13 @@ use super::operator::{on_air, permit, release, root, sign, trusting};
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// The next statement of an announce session, by its name.
-struct Ear {
+pub(crate) struct Ear {
     socket: UdpSocket,
     session: Session,
 }
 
 impl Ear {
-    fn new(group: &str) -> Self {
+    pub(crate) fn new(group: &str) -> Self {
         Self { socket: join(group), session: Session::new(None) }
     }
 
@@ -36,7 +36,7 @@ impl Ear {
     }
 
     /// Waits for a statement of this name.
-    fn wait_for(&mut self, name: &str) -> Vec<u8> {
+    pub(crate) fn wait_for(&mut self, name: &str) -> Vec<u8> {
         let end = Instant::now() + Duration::from_secs(30);
         while Instant::now() < end {
             match self.next() {
@@ -48,7 +48,7 @@ impl Ear {
     }
 
     /// Names of the statements that come in the next `span`.
-    fn names(&mut self, span: Duration) -> Vec<String> {
+    pub(crate) fn names(&mut self, span: Duration) -> Vec<String> {
         let end = Instant::now() + span;
         let mut names = Vec::new();
         while Instant::now() < end {

@@ -110,6 +110,7 @@ impl OnAir {
         programme.carousel.begin(Some(&self.programme.carousel), clock::wall());
         (self.refused, self.pending, self.wire) = (VecDeque::new(), None, wire);
         (self.cycle_began, self.hold_until) = (now, None);
+        self.metrics.begin(now);
         let spent = Box::new(std::mem::replace(&mut self.programme, programme));
         self.set_pace(now);
         Turn::Replaced { generation, spent }

@@ -1,0 +1,184 @@
+//! What is on air, as a value.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything an operator asks for at a glance. Times are Unix seconds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the program.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// When this was said.
+    pub time: u64,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// The line-up, a file or a directory.
+    pub line_up: String,
+    /// How many times what is on air was changed.
+    pub generation: u64,
+    /// Whether the last change is on air whole.
+    pub settled: bool,
+    /// Whether a line-up is being read.
+    pub loading: bool,
+    /// What the last reload came to.
+    pub last_reload: Option<ReloadStatus>,
+    /// The channels in the order of the line-up.
+    pub channels: Vec<ChannelStatus>,
+    /// The announce session.
+    pub announce: Option<AnnounceStatus>,
+    /// When the schedule changes something next.
+    pub next_change: Option<u64>,
+    /// What is killed.
+    pub killed: Option<KilledStatus>,
+    /// The copies of what is on air.
+    pub spool: SpoolStatus,
+    /// What is sent where.
+    pub interfaces: Vec<InterfaceStatus>,
+    /// Boxes that ask over HTTP.
+    pub http: Option<HttpStatus>,
+}
+
+/// A line-up that was read again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadStatus {
+    /// When.
+    pub time: u64,
+    /// Whether it was taken.
+    pub accepted: bool,
+    /// What changed, or why it was refused.
+    pub lines: Vec<String>,
+}
+
+/// What a channel does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It sends.
+    OnAir,
+    /// It is about to.
+    #[default]
+    Waiting,
+    /// Its schedule says no.
+    OutsideWindow,
+    /// Somebody took it, or all of its objects, off the air.
+    Killed,
+    /// The system refuses what it sends.
+    Failing,
+}
+
+impl State {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OnAir => "on air",
+            Self::Waiting => "waiting",
+            Self::OutsideWindow => "outside its window",
+            Self::Killed => "killed",
+            Self::Failing => "failing",
+        }
+    }
+}
+
+/// One channel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChannelStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it is sent.
+    pub group: String,
+    /// What it does.
+    pub state: State,
+    /// When its schedule changes that.
+    pub until: Option<u64>,
+    /// Bits of IP per second it is paced to, its repair symbols left aside.
+    pub bit_rate_bps: u64,
+    /// Bits of IP per second that it sent of late.
+    pub measured_bps: u64,
+    /// The same of its repair symbols.
+    pub repair_bps: Option<u64>,
+    /// The cycle that is sent, from 1.
+    pub cycle: u64,
+    /// How much of it is sent, 0 to 1.
+    pub cycle_done: f64,
+    /// Seconds until it is complete.
+    pub cycle_left_s: f64,
+    /// Datagrams sent.
+    pub packets: u64,
+    /// Datagrams the system refused.
+    pub errors: u64,
+    /// Why it refuses them now.
+    pub errno: Option<String>,
+    /// Whether another content waits for the end of the cycle.
+    pub pending: bool,
+    /// Its objects on air.
+    pub objects: Vec<ObjectStatus>,
+}
+
+/// One object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectStatus {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of its bytes; none where they are made at send time.
+    pub sha256: Option<String>,
+    /// Its version, where one is written.
+    pub version: Option<String>,
+}
+
+/// The announce session.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnounceStatus {
+    /// Where it is sent.
+    pub group: String,
+    /// Signed statements of the line-up that are said now.
+    pub statements: usize,
+    /// When the first of them expires.
+    pub expire: Option<u64>,
+    /// Bits of IP per second that it sent of late.
+    pub measured_bps: u64,
+    /// Datagrams the system refused.
+    pub errors: u64,
+    /// Why it refuses them now.
+    pub errno: Option<String>,
+}
+
+/// What is killed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KilledStatus {
+    /// The file that says so.
+    pub file: String,
+    /// What is killed, as in the file.
+    pub entries: Vec<String>,
+    /// What is wrong with the file: what was killed stays so.
+    pub problem: Option<String>,
+}
+
+/// The spool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpoolStatus {
+    /// Its directory.
+    pub path: String,
+    /// Bytes in it, when the last line-up was read.
+    pub used_bytes: u64,
+    /// The most that it may hold.
+    pub cap_bytes: u64,
+}
+
+/// An interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterfaceStatus {
+    /// Its name as written; none where the routing table decides.
+    pub name: Option<String>,
+    /// Bits of IP per second that it may carry, where the line-up says so.
+    pub cap_bps: Option<u64>,
+    /// Bits of IP per second that are sent there of late.
+    pub measured_bps: u64,
+}
+
+/// Boxes that ask.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpStatus {
+    /// Where they are answered.
+    pub address: String,
+}

@@ -1,0 +1,170 @@
+//! What is on air, told.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::{Desk, Headend};
+use crate::control::{
+    AnnounceStatus, ChannelStatus, HttpStatus, InterfaceStatus, KilledStatus, ObjectStatus,
+    SpoolStatus, State, Status,
+};
+use crate::lineup::{ANNOUNCE_NAME, Channel};
+use crate::meter::{self, Reading};
+use crate::programme::ChannelProgramme;
+use crate::{clock, dates, telemetry};
+
+impl Desk {
+    /// Bits of IP per second that a channel sent of late.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate")]
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    fn measured_bps(&self, channel: &str, reading: &Reading) -> u64 {
+        let [(since, bytes), _] = &self.samples;
+        let before = bytes.get(channel).copied().unwrap_or(0);
+        // A channel that went on air again counts from 0.
+        let sent = reading.bytes.checked_sub(before).unwrap_or(reading.bytes);
+        let seconds = Instant::now().saturating_duration_since(*since).as_secs_f64();
+        if seconds > 0.0 { (sent as f64 * 8.0 / seconds) as u64 } else { 0 }
+    }
+}
+
+impl Headend {
+    /// Everything at a glance.
+    pub(super) fn status(&self) -> Status {
+        let line_up = self.stock.as_ref().map(|(stock, _)| stock.line_up());
+        let channels = line_up.iter().flat_map(|line_up| line_up.channels.iter().enumerate());
+        let (statements, expire) = self.desk.statements;
+        let announce = self.publisher.told().find(|told| told.channel.name == ANNOUNCE_NAME);
+        let announce = announce.map(|told| {
+            let reading = meter::read(ANNOUNCE_NAME).unwrap_or_default();
+            AnnounceStatus {
+                group: told.channel.group.to_string(),
+                statements,
+                expire,
+                measured_bps: self.desk.measured_bps(ANNOUNCE_NAME, &reading),
+                errors: reading.errors,
+                errno: reading.errno.map(telemetry::errno_name),
+            }
+        });
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            time: dates::now(),
+            uptime_s: self.desk.started.elapsed().as_secs(),
+            line_up: self.options.line_up.display().to_string(),
+            generation: self.publisher.generation(),
+            settled: self.publisher.is_settled(),
+            loading: self.house.is_none(),
+            last_reload: self.desk.last_reload.clone(),
+            channels: channels
+                .map(|(place, channel)| self.channel_status(place, channel))
+                .collect(),
+            announce,
+            next_change: self.next_change(None),
+            killed: self.killed.as_ref().map(|watch| KilledStatus {
+                file: watch.path().display().to_string(),
+                entries: self.killed_entries(),
+                problem: self.desk.problem.clone(),
+            }),
+            spool: SpoolStatus {
+                path: self.options.spool.display().to_string(),
+                used_bytes: self.desk.spool_bytes,
+                cap_bytes: self.options.spool_cap_bytes,
+            },
+            interfaces: self.interfaces(),
+            http: self.http.as_ref().map(|http| HttpStatus { address: http.address().to_string() }),
+        }
+    }
+
+    fn channel_status(&self, place: usize, channel: &Channel) -> ChannelStatus {
+        let name = &channel.name;
+        let told = self.publisher.told().find(|told| told.channel.name == *name);
+        let reading = meter::read(name);
+        let state = self.state_of(place, channel, told.is_some(), reading.as_ref());
+        let now = reading.unwrap_or_default();
+        let repair = channel.companion_name();
+        let repair = meter::read(&repair).map(|it| self.desk.measured_bps(&repair, &it));
+        let (done, left) = told.map_or((0.0, 0.0), |told| progress(told, &now));
+        let is_outside = state == State::OutsideWindow;
+        ChannelStatus {
+            name: name.clone(),
+            group: channel.group.to_string(),
+            state,
+            until: if is_outside { self.next_change(Some(place)) } else { None },
+            bit_rate_bps: told.map_or(0, |told| told.channel.bit_rate_bps),
+            measured_bps: self.desk.measured_bps(name, &now),
+            repair_bps: repair,
+            cycle: if reading.is_some() { now.cycles + 1 } else { 0 },
+            cycle_done: done,
+            cycle_left_s: left,
+            packets: now.packets,
+            errors: now.errors,
+            errno: now.errno.map(telemetry::errno_name),
+            pending: self.publisher.is_pending(name),
+            objects: told.map(objects).unwrap_or_default(),
+        }
+    }
+
+    fn state_of(
+        &self,
+        place: usize,
+        channel: &Channel,
+        is_told: bool,
+        reading: Option<&Reading>,
+    ) -> State {
+        let killed = self.killed.as_ref().map(|watch| watch.killed());
+        let roster = self.stock.as_ref().map(|(_, roster)| roster);
+        let is_off = roster.is_some_and(|it| it.channels.get(place).copied().flatten().is_none());
+        let absent = &self.desk.absent.objects;
+        let is_dead =
+            channel.objects.iter().any(|it| absent.contains(&(channel.name.clone(), it.name)));
+        match reading {
+            _ if killed.is_some_and(|killed| killed.is_channel(&channel.name)) => State::Killed,
+            _ if is_off => State::OutsideWindow,
+            _ if !is_told && is_dead => State::Killed,
+            Some(reading) if reading.errno.is_some() => State::Failing,
+            Some(_) if is_told => State::OnAir,
+            _ => State::Waiting,
+        }
+    }
+
+    fn interfaces(&self) -> Vec<InterfaceStatus> {
+        let mut sent: BTreeMap<Option<&str>, u64> = BTreeMap::new();
+        for told in self.publisher.told() {
+            let name = &told.channel.name;
+            let bps = meter::read(name).map_or(0, |it| self.desk.measured_bps(name, &it));
+            *sent.entry(told.channel.interface.as_deref()).or_default() += bps;
+        }
+        let line_up = self.stock.as_ref().map(|(stock, _)| stock.line_up());
+        let cap = |name: Option<&str>| {
+            let mut budgets = line_up?.interfaces.iter();
+            Some(budgets.find(|budget| Some(budget.name.as_str()) == name)?.bit_rate_bps)
+        };
+        let status = |(name, measured_bps): (Option<&str>, u64)| InterfaceStatus {
+            name: name.map(str::to_owned),
+            cap_bps: cap(name),
+            measured_bps,
+        };
+        sent.into_iter().map(status).collect()
+    }
+}
+
+fn objects(told: &ChannelProgramme) -> Vec<ObjectStatus> {
+    let objects = told.channel.objects.iter().zip(&told.digests);
+    let status = objects.map(|(object, digest)| ObjectStatus {
+        name: object.name.to_string(),
+        sha256: digest.map(|digest| digest.hex()),
+        version: object.version.clone(),
+    });
+    status.collect()
+}
+
+/// How much of its cycle a channel has sent, 0 to 1, and for how many seconds it goes on.
+fn progress(told: &ChannelProgramme, reading: &Reading) -> (f64, f64) {
+    let ChannelProgramme { channel, carousel, .. } = told;
+    let span = carousel.cycle_span(channel.bit_rate_bps, channel.group.ip_udp_bytes());
+    let (span, gone) = (span.as_secs_f64(), clock::now().since(reading.cycle_began).as_secs_f64());
+    if span <= 0.0 || reading.cycle_began.0 == 0 {
+        return (0.0, 0.0);
+    }
+    ((gone / span).clamp(0.0, 1.0), (span - gone).max(0.0))
+}
