@@ -79,7 +79,7 @@ fn kind(line_up: &LineUp, contents: &Contents, id: ObjectId, object: &Object) ->
     match object.source {
         Source::Time => return "time",
         Source::Bootcast { .. } => return "bootcast",
-        Source::StbConfig(_) | Source::File(_) => {}
+        Source::StbConfig(_) | Source::File(_) | Source::Reboot(_) => {}
     }
     if contents.is_stbconfig(id, object) {
         return "stbconfig";

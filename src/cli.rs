@@ -13,6 +13,7 @@ mod keys;
 mod kill;
 mod lines;
 mod logging;
+mod reboot;
 mod release;
 mod reload;
 mod serve;
@@ -38,6 +39,7 @@ enum Verb {
     Check(check::Arguments),
     Keys(keys::Arguments),
     Release(release::Arguments),
+    Reboot(reboot::Arguments),
     Target(target::Arguments),
     #[command(name = "stbconfig")]
     StbConfig(stbconfig::Arguments),
@@ -88,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Check(arguments) => arguments.run(),
         Verb::Keys(arguments) => arguments.run(),
         Verb::Release(arguments) => arguments.run(),
+        Verb::Reboot(arguments) => arguments.run(),
         Verb::Target(arguments) => arguments.run(),
         Verb::StbConfig(arguments) => arguments.run(),
     };

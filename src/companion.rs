@@ -77,7 +77,9 @@ pub fn geometry(
 ) -> Result<Geometry, NoRepair> {
     match object.source {
         Source::Time => return Err(NoRepair::SendTime),
-        Source::Bootcast { .. } | Source::StbConfig(_) => return Err(NoRepair::Text),
+        Source::Bootcast { .. } | Source::StbConfig(_) | Source::Reboot(_) => {
+            return Err(NoRepair::Text);
+        }
         Source::File(_) => {}
     }
     if let Err(error) = stbcast_flute::fdt::Location::new(&source_url(channel, object)) {

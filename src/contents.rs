@@ -10,7 +10,9 @@ use stbcast_object::{Group, Slices};
 
 use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Source, read_at_most};
 
+mod reboot;
 mod stbconfig;
+pub(crate) use reboot::reboot_text;
 pub(crate) use stbconfig::{role, stbconfig_text};
 
 /// Hexadecimal digits of the digest that stand for a version where none is written.
@@ -37,6 +39,7 @@ impl Contents {
         let images = stbconfigs.values().flatten().copied().collect();
         let (documents, named) = (HashSet::new(), HashMap::new());
         let mut contents = Self { lengths: Vec::new(), images, documents, named, stbconfigs };
+        contents.named.extend(reboot::survey(line_up, findings));
         for (channel, object, id) in objects(line_up) {
             contents.images.extend(object.source.named());
             if let (Source::File(path), true) = (&object.source, object.is_control()) {
@@ -75,7 +78,7 @@ impl Contents {
             Source::Time => ObjectType::UTC_TIME,
             Source::Bootcast { .. } | Source::StbConfig(_) => ObjectType::BOOTCAST_INFO,
             Source::File(_) if self.images.contains(&id) => ObjectType::BOOTCAST_FILE,
-            Source::File(_) => ObjectType::GENERIC,
+            Source::File(_) | Source::Reboot(_) => ObjectType::GENERIC,
         })
     }
 
@@ -88,7 +91,7 @@ impl Contents {
     pub fn named_by(&self, id: ObjectId, object: &Object) -> Vec<ObjectId> {
         match &object.source {
             Source::StbConfig(name) => self.named_by_stbconfig(name).to_vec(),
-            Source::File(_) => self.named.get(&id).cloned().unwrap_or_default(),
+            Source::File(_) | Source::Reboot(_) => self.named.get(&id).cloned().unwrap_or_default(),
             source => source.named().collect(),
         }
     }
@@ -243,6 +246,10 @@ fn length(
         Source::Time => 10,
         Source::Bootcast { .. } => {
             bootcast_text(line_up, &object.source, any_digest).map_or(0, |text| text.len() as u64)
+        }
+        Source::Reboot(name) => {
+            let text = line_up.reboot(name).map(reboot_text);
+            text.and_then(Result::ok).map_or(0, |text| text.len() as u64)
         }
         Source::StbConfig(name) => {
             let stbconfig = line_up.stbconfig(name);

@@ -17,6 +17,7 @@ use stbcast_object::{Group, Micros};
 mod drop_ins;
 mod names;
 mod overlap;
+mod reboot;
 mod repair;
 mod rules;
 mod schedule;
@@ -30,6 +31,7 @@ mod written;
 
 pub(crate) use names::did_you_mean;
 pub use overlap::{Overlap, OverlapSpan};
+pub use reboot::Reboot;
 pub use schedule::{Days, InterfaceBudget, Schedule, When, Window};
 use sources::Sources;
 pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
@@ -59,6 +61,8 @@ pub struct LineUp {
     pub channels: Vec<Channel>,
     /// The StbConfigs that rules and objects name. No two have the same name.
     pub stbconfigs: Vec<StbConfig>,
+    /// The requests to reboot that objects name. No two have the same name.
+    pub reboots: Vec<Reboot>,
     /// Which box gets which StbConfig over HTTP; the first rule that matches answers.
     pub targets: Vec<Target>,
     /// When channels, objects and statements that follow one are on air. No two have the same name.
@@ -204,6 +208,8 @@ pub enum Source {
     },
     /// The StbConfig of this name.
     StbConfig(String),
+    /// The requests to reboot of this name.
+    Reboot(String),
 }
 
 /// An object of the line-up by its places.
@@ -242,6 +248,11 @@ impl LineUp {
     /// The StbConfig of that name.
     pub fn stbconfig(&self, name: &str) -> Option<&StbConfig> {
         self.stbconfigs.iter().find(|stbconfig| stbconfig.name == name)
+    }
+
+    /// The requests to reboot of that name.
+    pub fn reboot(&self, name: &str) -> Option<&Reboot> {
+        self.reboots.iter().find(|reboot| reboot.name == name)
     }
 
     /// The channel and object at `id`.

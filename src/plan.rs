@@ -406,5 +406,6 @@ fn source_text(source: &Source) -> String {
         Source::Time => "made at send time".to_owned(),
         Source::Bootcast { .. } => "made from the line-up".to_owned(),
         Source::StbConfig(name) => format!("stbconfig {name}"),
+        Source::Reboot(name) => format!("reboot {name}"),
     }
 }

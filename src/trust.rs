@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use stbcast_release::{
-    KeyRole, Kind, Object, Permit, Refusal, Release, Role, Root, Statement, Trust,
+    Action, KeyRole, Kind, Object, Permit, Refusal, Release, Role, Root, Statement, Trust,
 };
 
 use crate::announced::source_url;
@@ -29,13 +29,15 @@ pub struct Verified {
     pub operator: String,
     /// Number of the newest root.
     pub root: u64,
-    /// In the order they are sent: roots, permits, releases.
+    /// In the order they are sent: roots, actions, permits, releases. Actions that have expired are not
+    /// among them.
     pub statements: Vec<Named>,
     pub(crate) releases: Vec<Release>,
 }
 
 impl Verified {
-    /// Unix seconds at which the first statement expires. Of the roots the newest one counts.
+    /// Unix seconds at which the first statement expires. Of the roots the newest one counts; actions
+    /// are to expire, and do not.
     pub fn first_expiry(&self) -> u64 {
         let counts = self.statements.iter().filter(|it| self.counts(it));
         counts.map(|it| it.expiry).min().unwrap_or_default()
@@ -44,7 +46,11 @@ impl Verified {
     /// Whether boxes need a statement to be valid: no later root follows it.
     pub(crate) fn counts(&self, named: &Named) -> bool {
         let newest = self.statements.iter().rev().find(|it| it.kind == Kind::Root);
-        named.kind != Kind::Root || newest == Some(named)
+        match named.kind {
+            Kind::Root => newest == Some(named),
+            Kind::Release | Kind::Permit => true,
+            Kind::Action => false,
+        }
     }
 }
 
@@ -53,7 +59,8 @@ impl Verified {
 pub struct Named {
     /// What it is.
     pub kind: Kind,
-    /// What it is called on air: `root:1`, `release:42`, `permit:` and the beginning of its digest.
+    /// What it is called on air: `root:1`, `release:42`, `permit:` or `action:` and the beginning of
+    /// its digest.
     pub location: String,
     /// What it says, in words.
     pub says: String,
@@ -89,8 +96,12 @@ impl Named {
         let models = permit.models.join(", ");
         let boxes = if serials.is_empty() { "all".to_owned() } else { serials.len().to_string() };
         let says = format!("release {from} may go back to {to}: {models}, {boxes} boxes");
-        let name: String = Digest::of(bytes).hex().chars().take(16).collect();
-        Self::new(Kind::Permit, &name, says, (permit.expiry, bytes))
+        Self::new(Kind::Permit, &short(bytes), says, (permit.expiry, bytes))
+    }
+
+    fn action(action: &Action, bytes: &Arc<[u8]>) -> Self {
+        let says = actions::says(action);
+        Self::new(Kind::Action, &short(bytes), says, (action.expiry, bytes))
     }
 
     fn new(kind: Kind, name: &str, says: String, (expiry, bytes): (u64, &Arc<[u8]>)) -> Self {
@@ -98,6 +109,11 @@ impl Named {
             (format!("{kind}:{name}"), Digest::of(bytes), Arc::clone(bytes));
         Self { kind, location, says, expiry, digest, bytes }
     }
+}
+
+/// The beginning of its digest.
+fn short(bytes: &[u8]) -> String {
+    Digest::of(bytes).hex().chars().take(16).collect()
 }
 
 /// Checks signatures, operator, numbers, epochs and expiry as they are at `now_unix_s`; what is wrong is
@@ -109,10 +125,13 @@ pub fn verify(
 ) -> Option<Verified> {
     let mut judge = Judge { now_unix_s, findings, statements: Vec::new() };
     let trusted = judge.roots(&trust.roots)?;
+    let actions = judge.all(&trusted, &trust.actions, Judge::action);
     let permits = judge.all(&trusted, &trust.permits, Judge::permit);
     let releases = judge.all(&trusted, &trust.releases, Judge::release);
     judge.twice(&releases);
     judge.ways(&permits, &releases);
+    judge.together(&actions, &releases);
+    judge.channel_key(&trusted, trust);
     let root = trusted.root();
     let (operator, root) = (root.operator.clone(), root.number);
     let statements = judge.statements;
@@ -306,7 +325,10 @@ pub(crate) fn find(line_up: &LineUp, signed: &Object) -> Option<ObjectId> {
         .or_else(|| by(&|_, object| object.name.to_string() == signed.name))
 }
 
+mod actions;
 mod together;
+
+pub use actions::{KILL_LASTS_S, KillError, channel_key, signed_kill};
 
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,7 @@ targets!(
     infocast_learner,
     bootcast_info,
     stbconfig,
+    reboot,
     source_url,
     boot_query,
     group,

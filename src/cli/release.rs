@@ -13,6 +13,7 @@ use super::complain;
 use crate::dates;
 use crate::keys::{self, KeyError};
 
+mod action;
 mod build;
 mod permit;
 mod root;
@@ -24,7 +25,8 @@ mod view;
 /// Mode of a statement's file: it is public.
 const PUBLIC: u32 = 0o644;
 
-/// Sign what boxes may run: root documents, releases and permits.
+/// Sign what boxes may run, and what they are told to do: root documents, releases, permits and
+/// actions.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -36,6 +38,8 @@ enum Verb {
     Root(root::Arguments),
     Build(build::Arguments),
     Permit(permit::Arguments),
+    #[command(subcommand)]
+    Action(action::Verb),
     Sign(sign::Arguments),
     Show(show::Arguments),
     Verify(verify::Arguments),
@@ -47,6 +51,7 @@ impl Arguments {
             Verb::Root(arguments) => arguments.run(),
             Verb::Build(arguments) => arguments.run(),
             Verb::Permit(arguments) => arguments.run(),
+            Verb::Action(verb) => verb.run(),
             Verb::Sign(arguments) => arguments.run(),
             Verb::Show(arguments) => arguments.run(),
             Verb::Verify(arguments) => arguments.run(),

@@ -107,6 +107,11 @@ fn object(side: Side<'_>, channel: &Channel, id: ObjectId, object: &Object) -> T
             (format!("bootcast of {}", named.collect::<Vec<_>>().join(", ")), None)
         }
         Source::StbConfig(name) => (format!("stbconfig {name}"), None),
+        Source::Reboot(name) => {
+            let requests = side.line_up.reboot(name).map(|reboot| debug(&reboot.requests));
+            let digest = requests.map(|requests| Digest::of(requests.as_bytes()));
+            (format!("reboot {name}"), digest)
+        }
         #[allow(unreachable_patterns, reason = "kinds that have no words here yet")]
         other => (debug(other), None),
     };
@@ -166,7 +171,12 @@ fn window(window: &Window) -> String {
 }
 
 fn statements(line_up: &LineUp, trust: &Trust) -> Vec<Thing> {
-    let kinds = [("root", &trust.roots), ("release", &trust.releases), ("permit", &trust.permits)];
+    let kinds = [
+        ("root", &trust.roots),
+        ("release", &trust.releases),
+        ("permit", &trust.permits),
+        ("action", &trust.actions),
+    ];
     let things = kinds.into_iter().flat_map(|(kind, documents)| {
         documents.iter().map(move |document| {
             let file = document.path.file_name().unwrap_or(document.path.as_os_str());

@@ -158,6 +158,7 @@ fn add(to: &mut LineUpDraft, from: LineUpDraft, sources: &Sources, findings: &mu
         trust,
         channels,
         stbconfigs,
+        reboots,
         targets,
         schedules,
         interfaces,
@@ -167,6 +168,7 @@ fn add(to: &mut LineUpDraft, from: LineUpDraft, sources: &Sources, findings: &mu
     once(&mut to.trust, trust, "trust", sources, findings);
     to.channels.extend(channels);
     to.stbconfigs.extend(stbconfigs);
+    to.reboots.extend(reboots);
     to.targets.extend(targets);
     to.schedules.extend(schedules);
     to.interfaces.extend(interfaces);

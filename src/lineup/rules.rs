@@ -10,6 +10,7 @@ use stbcast_object::{Group, Micros};
 
 use super::names::did_you_mean;
 use super::overlap::OverlapDraft;
+use super::reboot::RebootDraft;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::schedule::{InterfaceDraft, ScheduleDraft};
 use super::sources::Sources;
@@ -41,6 +42,7 @@ pub(super) struct LineUpDraft {
     pub(super) trust: Option<At<TrustDraft>>,
     pub(super) channels: Vec<ChannelDraft>,
     pub(super) stbconfigs: Vec<StbConfigDraft>,
+    pub(super) reboots: Vec<RebootDraft>,
     pub(super) targets: Vec<TargetDraft>,
     pub(super) schedules: Vec<ScheduleDraft>,
     pub(super) interfaces: Vec<InterfaceDraft>,
@@ -94,6 +96,7 @@ pub(super) enum SourceDraft {
     Time,
     Bootcast { image: String, splash: Option<String>, diagnostic: Option<String> },
     StbConfig(String),
+    Reboot(String),
 }
 
 /// Checks drafts. The result is whole only when no error was found.
@@ -104,8 +107,9 @@ pub(super) fn check(
     findings: &mut Vec<Finding>,
 ) -> LineUp {
     let LineUpDraft { announce, unicast, trust, channels: drafts, .. } = draft;
-    let LineUpDraft { stbconfigs, targets, schedules, interfaces, .. } = draft;
+    let LineUpDraft { stbconfigs, reboots, targets, schedules, interfaces, .. } = draft;
     let known: Vec<_> = stbconfigs.iter().map(|draft| draft.name.value.as_str()).collect();
+    let rebooting: Vec<_> = reboots.iter().map(|draft| draft.name.value.as_str()).collect();
     let named: Vec<_> = schedules.iter().map(|draft| draft.name.value.as_str()).collect();
     let objects = HashMap::new();
     let has_announce = announce.is_some();
@@ -116,6 +120,7 @@ pub(super) fn check(
         findings,
         objects,
         stbconfigs: stbconfigs_known,
+        reboots: &rebooting,
         schedules: schedules_known,
         has_announce,
     };
@@ -130,6 +135,7 @@ pub(super) fn check(
     let announced = announce.as_ref().and_then(|draft| rules.announce(draft, first));
     rules.across_groups(&checked, announced.as_ref().zip(announce.as_ref()));
     let stbconfigs = rules.stbconfigs(&stbconfigs, &checked);
+    let reboots = rules.reboots(&reboots, &checked);
     let unicast = unicast.as_ref();
     let unicast = unicast.and_then(|draft| rules.unicast(draft, &checked, announce.is_some()));
     let trust = trust.as_ref().and_then(|draft| rules.trust(draft, announce.is_some()));
@@ -143,6 +149,7 @@ pub(super) fn check(
         trust,
         channels,
         stbconfigs,
+        reboots,
         targets,
         schedules,
         interfaces,
@@ -157,6 +164,8 @@ pub(super) struct Rules<'a> {
     objects: HashMap<String, Vec<ObjectId>>,
     /// Names of the StbConfigs.
     stbconfigs: &'a [&'a str],
+    /// Names of the requests to reboot.
+    reboots: &'a [&'a str],
     /// Names of the schedules.
     pub(super) schedules: &'a [&'a str],
     /// Whether the line-up has an announce session.

@@ -27,12 +27,16 @@ pub struct Trust {
     pub releases: Vec<Document>,
     /// Permits to go back to an older release.
     pub permits: Vec<Document>,
+    /// Actions: what boxes are told to do.
+    pub actions: Vec<Document>,
+    /// File of the private channel key that signs the kill of a release.
+    pub channel_key: Option<PathBuf>,
 }
 
 impl Trust {
     /// All of them.
     pub fn documents(&self) -> impl Iterator<Item = &Document> {
-        self.roots.iter().chain(&self.releases).chain(&self.permits)
+        self.roots.iter().chain(&self.releases).chain(&self.permits).chain(&self.actions)
     }
 }
 
@@ -61,6 +65,9 @@ pub(super) struct TrustWritten {
     releases: Vec<Spanned<DocumentWritten>>,
     #[serde(default)]
     permits: Vec<Spanned<DocumentWritten>>,
+    #[serde(default)]
+    actions: Vec<Spanned<DocumentWritten>>,
+    channel_key: Option<String>,
 }
 
 /// A file, or a table that says when it is said.
@@ -110,6 +117,8 @@ pub(super) struct TrustDraft {
     roots: At<Vec<At<DocumentDraft>>>,
     releases: Vec<At<DocumentDraft>>,
     permits: Vec<At<DocumentDraft>>,
+    actions: Vec<At<DocumentDraft>>,
+    channel_key: Option<String>,
 }
 
 impl TrustWritten {
@@ -124,6 +133,8 @@ impl TrustWritten {
             roots: At { value: list(roots), offset },
             releases: list(self.releases),
             permits: list(self.permits),
+            actions: list(self.actions),
+            channel_key: self.channel_key,
         }
     }
 }
@@ -154,7 +165,15 @@ impl Rules<'_> {
         let roots = self.documents("roots", &draft.roots.value);
         let releases = self.documents("releases", &draft.releases);
         let permits = self.documents("permits", &draft.permits);
-        Some(Trust { roots: roots?, releases: releases?, permits: permits? })
+        let actions = self.documents("actions", &draft.actions);
+        let channel_key = draft.channel_key.as_ref().map(|file| self.directory.join(file));
+        Some(Trust {
+            roots: roots?,
+            releases: releases?,
+            permits: permits?,
+            actions: actions?,
+            channel_key,
+        })
     }
 
     fn documents(&mut self, what: &str, files: &[At<DocumentDraft>]) -> Option<Vec<Document>> {
@@ -182,7 +201,7 @@ impl Rules<'_> {
 
     fn twice(&mut self, draft: &TrustDraft) {
         let mut seen = HashMap::new();
-        let lists = [&draft.roots.value, &draft.releases, &draft.permits];
+        let lists = [&draft.roots.value, &draft.releases, &draft.permits, &draft.actions];
         for file in lists.into_iter().flatten() {
             let At { value: DocumentDraft { file, .. }, offset } = file;
             if seen.insert(file, ()).is_some() {

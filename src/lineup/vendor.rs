@@ -67,6 +67,7 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         trust: None,
         channels,
         stbconfigs: Vec::new(),
+        reboots: Vec::new(),
         targets: Vec::new(),
         schedules: Vec::new(),
         interfaces: Vec::new(),

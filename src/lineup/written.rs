@@ -9,6 +9,7 @@ use serde_spanned::Spanned;
 use super::Finding;
 use super::names::nearest;
 use super::overlap::OverlapWritten;
+use super::reboot::RebootWritten;
 use super::repair::{AnnounceDraft, RepairDraft};
 use super::rules::{At, ChannelDraft, CrcDraft, LineUpDraft, ObjectDraft, SourceDraft};
 use super::schedule::{InterfaceWritten, ScheduleWritten};
@@ -28,6 +29,8 @@ struct File {
     channel: Vec<Spanned<ChannelWritten>>,
     #[serde(default)]
     stbconfig: Vec<Spanned<StbConfigWritten>>,
+    #[serde(default)]
+    reboot: Vec<RebootWritten>,
     #[serde(default)]
     target: Vec<Spanned<TargetWritten>>,
     #[serde(default)]
@@ -134,6 +137,7 @@ struct SourceTable {
     splash: Option<String>,
     diagnostic: Option<String>,
     stbconfig: Option<String>,
+    reboot: Option<String>,
 }
 
 /// A word, or a number that stands for one.
@@ -183,7 +187,16 @@ impl<'de> Deserialize<'de> for SourceWritten {
 
 impl SourceTable {
     fn into_draft(self) -> Result<SourceDraft, String> {
-        let Self { kind, image, splash, diagnostic, stbconfig } = self;
+        let Self { kind, image, splash, diagnostic, stbconfig, reboot } = self;
+        if let Some(reboot) = reboot {
+            let alone = [&image, &splash, &diagnostic, &stbconfig].iter().all(|it| it.is_none());
+            if kind == "reboot" && alone {
+                return Ok(SourceDraft::Reboot(reboot));
+            }
+            return Err("`reboot`, the name of a [[reboot]], is for the source kind `reboot`, which has no \
+                        other key"
+                .to_owned());
+        }
         let parts = image.is_some() || splash.is_some() || diagnostic.is_some();
         match (kind.as_str(), image, stbconfig) {
             ("time", None, None) if !parts => Ok(SourceDraft::Time),
@@ -201,9 +214,12 @@ impl SourceTable {
             ("stbconfig", ..) => Err("source kind `stbconfig` needs `stbconfig`, the name of a \
                  [[stbconfig]], and has no other key"
                 .to_owned()),
+            ("reboot", ..) => {
+                Err("source kind `reboot` needs `reboot`, the name of a [[reboot]]".to_owned())
+            }
             (other, ..) => Err(format!(
                 "source kind `{other}` is unknown: legal are \"time\", \"bootcast\", \
-                 \"stbconfig\", or a path instead of the table"
+                 \"stbconfig\", \"reboot\", or a path instead of the table"
             )),
         }
     }
@@ -301,6 +317,7 @@ pub(super) fn parse(
             }),
             channels: file.channel.into_iter().map(draft).collect(),
             stbconfigs: file.stbconfig.into_iter().map(StbConfigWritten::draft).collect(),
+            reboots: file.reboot.into_iter().map(RebootWritten::draft).collect(),
             targets: file.target.into_iter().map(TargetWritten::draft).collect(),
             schedules: file.schedule.into_iter().map(ScheduleWritten::into_draft).collect(),
             interfaces: file.interface.into_iter().map(InterfaceWritten::into_draft).collect(),

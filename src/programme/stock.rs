@@ -14,7 +14,9 @@ use super::{Payload, Programme, flute};
 use crate::announced::{self, Facts, Numbers, describe, source_url};
 use crate::clock;
 use crate::companion;
-use crate::contents::{Contents, VERSION_DIGITS, bootcast_text, objects, stbconfig_text};
+use crate::contents::{
+    Contents, VERSION_DIGITS, bootcast_text, objects, reboot_text, stbconfig_text,
+};
 use crate::dates;
 use crate::flute_channel::Coding;
 use crate::killed::Killed;
@@ -194,6 +196,10 @@ impl Loader<'_> {
         }
         let text = match &object.source {
             Source::StbConfig(name) => self.stbconfigs.get(name).cloned(),
+            Source::Reboot(name) => {
+                let text = self.line_up.reboot(name).map(reboot_text);
+                text.and_then(Result::ok).map(Into::into)
+            }
             source => {
                 let text = bootcast_text(self.line_up, source, |id| version(&self.revisions, id));
                 text.map(|text| text.into_bytes().into())

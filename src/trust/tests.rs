@@ -4,9 +4,12 @@ use stbcast_release::{ObjectKind, SigningKey};
 
 use super::*;
 use crate::contents::Contents;
+use crate::keys;
 use crate::lineup::{Severity, parse};
 use crate::plan::{Plan, plan_with_images};
 use crate::signed::object_on_air;
+
+mod actions;
 
 const DAY: u64 = 86_400;
 

@@ -67,7 +67,7 @@ def open_message(data):
     message = CoseMessage.decode(data)
     if isinstance(message, Sign1Message):
         check_headers(message, {Algorithm, ContentType, KID})
-        kinds, signers = ["release"], [message]
+        kinds, signers = ["release", "action"], [message]
     else:
         need(isinstance(message, SignMessage), "another message")
         check_headers(message, {ContentType})
@@ -132,6 +132,21 @@ def read_permit(value):
             "from": value[13], "to": value[14], "release": value[15].hex()}
 
 
+def read_action(value):
+    serials = [one if isinstance(one, list) else [one, one] for one in value[12]]
+    need(all(first == last or (len(first) == len(last) and first < last) for first, last in serials), "serials")
+    order = value[16]
+    if order[0] == 1:
+        _, release, jitter_s, when = order
+        order = {"order": "reboot", "release": release, "jitter_s": jitter_s, "when": ["now", "idle"][when]}
+    else:
+        kind, number, release = order
+        need(kind == 2 and len(release) == 32, "another order")
+        order = {"order": "kill", "number": number, "release": release.hex()}
+    return {"kind": "action", "number": value[1], "operator": value[3], "models": value[4], "hardware": value[5],
+            "not_before": value[6], "expiry": value[7], "serials": serials, "order": order}
+
+
 def read(data, root):
     kind, payload, signers = open_message(data)
     if kind == "root":
@@ -142,6 +157,9 @@ def read(data, root):
     if kind == "release":
         check_signed(signers, [root["release"]])
         return read_release(deterministic(payload, "payload"))
+    if kind == "action":
+        check_signed(signers, [root["channel"]])
+        return read_action(deterministic(payload, "payload"))
     check_signed(signers, [root["release"], root["channel"]])
     return read_permit(deterministic(payload, "payload"))
 

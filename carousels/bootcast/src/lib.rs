@@ -2,6 +2,7 @@
 //!
 //! - [`BootcastInfo`], the few lines of text of a metadata channel;
 //! - [`StbConfig`], the XML document that web servers answer with, and its URLs ([`SourceUrl`]);
+//! - [`reboot::RebootRequests`], the XML document by which boxes that are on are told to reboot;
 //! - [`BootQuery`], the parameters that boxes send to a web server.
 //!
 //! A bootcast information:
@@ -25,6 +26,7 @@ extern crate alloc;
 mod info;
 mod order;
 mod query;
+pub mod reboot;
 mod stable;
 pub mod stbconfig;
 mod url;

@@ -9,10 +9,10 @@ use crate::fetch::Outputs;
 use crate::gather::Gather;
 use crate::{
     Area, Boot, Fetch, Input, Output, Recovered, Recovery, RecoveryOutcome, Storage, TrustedBoot,
-    limits,
+    Watch, limits,
 };
 
-/// What [`Fetch`], [`Boot`] and [`TrustedBoot`] have in common.
+/// What [`Fetch`], [`Boot`], [`TrustedBoot`] and [`Watch`] have in common.
 pub trait Session<P> {
     /// Takes an input at `now` and hands out what is to be done.
     #[must_use = "the outputs must be carried out"]
@@ -47,6 +47,7 @@ macro_rules! session {
 session!(Fetch);
 session!(Boot);
 session!(TrustedBoot);
+session!(Watch);
 
 /// Hands `input` to the session and carries its storage outputs out, until nothing is left to do.
 ///

@@ -9,7 +9,9 @@ use stbcast_infocast::Check;
 use stbcast_object::Micros;
 use stbcast_release::{Kind, Refusal};
 
-use crate::{Announcement, Answer, BootReport, FetchError, Revision, Target, TrustedReport};
+use crate::{
+    Announcement, Answer, BootReport, FetchError, Revision, Target, TrustedReport, WatchReport,
+};
 
 /// Why an object is fetched as if nothing were announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -222,4 +224,11 @@ pub enum Event {
     },
     /// The trusted boot is over.
     TrustedDone(Box<TrustedReport>),
+    /// A release that was heard is killed: it is not installed.
+    Killed {
+        /// Its number.
+        number: u64,
+    },
+    /// A watch has ended.
+    WatchDone(Box<WatchReport>),
 }

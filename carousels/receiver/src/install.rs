@@ -39,4 +39,15 @@ pub struct Remembered {
     pub root: Option<Vec<u8>>,
     /// A time that is past, in seconds since the Unix epoch.
     pub time_floor: u64,
+    /// Releases that were killed: they are not installed any more.
+    pub killed: Vec<Killed>,
+}
+
+/// A release that was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Killed {
+    /// SHA-256 of the release statement.
+    pub release: [u8; 32],
+    /// Its number.
+    pub number: u64,
 }

@@ -21,6 +21,7 @@
 //!   session is described by that session.
 //! * [`Boot`] is the boot procedure: control object, splash, boot image.
 //! * [`TrustedBoot`] installs what the operator signed, all of it or nothing, and nothing else.
+//! * [`Watch`] listens on a box that is on, until it is to reboot.
 //! * [`GroupDecoder`] turns the datagrams of a group into inputs.
 //! * [`drive()`] carries a session's storage outputs out on a [`Storage`] and answers it;
 //!   [`drive_all()`] does so for datagrams that arrived together, and writes them together. A
@@ -83,11 +84,14 @@ pub use drive::{Session, drive, drive_all};
 pub use event::{Event, NoRepair, PlainReason};
 pub use fetch::{Fetch, FetchError, FetchOptions, Outputs, Progress};
 pub use group::GroupDecoder;
-pub use install::{Content, Installation, Remembered};
+pub use install::{Content, Installation, Killed, Remembered};
 pub use message::{Area, Input, Listen, Output, Role};
 pub use recovery::{Recovered, Recoverer, Recovery, RecoveryAreas, RecoveryOutcome};
 pub use stats::{Reject, Rejection, Stats};
 pub use storage::{Committed, MemoryStorage, OutsideArea, Storage};
 pub use target::{FileName, FileNameError, Target};
-pub use trusted::{Refused, TrustedBoot, TrustedOptions, TrustedOutcome, TrustedReport, root_of};
+pub use trusted::{
+    Obeyed, Refused, TrustedBoot, TrustedOptions, TrustedOutcome, TrustedReport, Waited, Watch,
+    WatchOptions, WatchOutcome, WatchReport, root_of,
+};
 pub use unicast::{Answer, Request, Server, TftpOptions, UnicastError};

@@ -194,6 +194,12 @@ pub const SETTLE: Micros = Micros::from_millis(1_500);
 /// (security notes §5.6). What was received by then is held.
 pub const TRUSTED_PATIENCE: Micros = Micros::from_secs(15 * 60);
 
+/// Silence of the announce session after which a watch joins it anew.
+pub const WATCH_SILENCE: Micros = Micros::from_secs(30);
+
+/// How long ago an action must have been heard to be obeyed: one that was taken off the air is not.
+pub const ACTION_FRESH: Micros = Micros::from_secs(30);
+
 /// What of the memory of a trusted boot is for statements while an object is fetched: what was heard
 /// lately (16 KiB), what is settled (45 KiB) and what is believed. Before that it is 112 KiB more.
 pub const TRUSTED_BYTES: usize = 128 << 10;

@@ -52,7 +52,7 @@ checks! {
     HeaderLabels = "header-labels" in Statement,
     /// The algorithm is EdDSA.
     Algorithm = "algorithm" in Statement,
-    /// The content type is one of the three, under its own tag.
+    /// The content type is one of the four, under its own tag.
     Domain = "domain" in Statement,
     /// Signatures stand in rising order of key, each key once.
     Signers = "signers" in Statement,
@@ -114,6 +114,18 @@ checks! {
     PermitRelease = "permit-release" in Statement,
     /// A permit has not expired.
     PermitExpiry = "permit-expiry" in Statement,
+    /// An action is of the operator of the root.
+    ActionOperator = "action-operator" in Statement,
+    /// An action names the model of the box, or all models.
+    ActionModel = "action-model" in Statement,
+    /// The hardware revision of the box is within the action's range.
+    ActionHardware = "action-hardware" in Statement,
+    /// An action names the box, or all of its model.
+    ActionSerial = "action-serial" in Statement,
+    /// An action has not expired.
+    ActionExpiry = "action-expiry" in Statement,
+    /// An action is valid already.
+    ActionNotBefore = "action-not-before" in Statement,
     /// So many signatures are verified in a second, and no more.
     CheckRate = "check-rate" in Session,
     /// A root is stored before anything is taken by its keys.
@@ -132,6 +144,16 @@ checks! {
     ResumedDigest = "resumed-digest" in Session,
     /// All objects of a release are installed, or none.
     AllOrNone = "all-or-none" in Session,
+    /// A release that was killed is not followed.
+    Killed = "killed" in Session,
+    /// A box reboots once for an action, and for none that is not above it.
+    ActionOnce = "action-once" in Session,
+    /// A box that has the release of an action stays on.
+    ActionRelease = "action-release" in Session,
+    /// A box reboots when its turn within the jitter is.
+    ActionJitter = "action-jitter" in Session,
+    /// A box reboots for an action that is still on air.
+    ActionOnAir = "action-on-air" in Session,
     /// A record of a slot's journal has its CRC.
     JournalCrc = "journal-crc" in Slot,
     /// The bytes that a record of a journal speaks of have their CRC.
@@ -152,6 +174,8 @@ checks! {
     SlotDigest = "slot-digest" in Slot,
     /// A copy of the state has its CRC.
     StateCrc = "state-crc" in Slot,
+    /// A release that was killed does not stay on trial.
+    TrialKilled = "trial-killed" in Slot,
     /// A trial has so many boots and no more.
     TrialBoots = "trial-boots" in Slot,
     /// Nothing is booted whose image has not its digest.

@@ -140,7 +140,8 @@ impl Trust {
         }
         if !release.hardware.contains(&identity.hardware) && on(Check::Hardware) {
             let (first, last) = (*release.hardware.start(), *release.hardware.end());
-            return Err(Refusal::Hardware { first, last, hardware: identity.hardware });
+            let hardware = identity.hardware;
+            return Err(Refusal::Hardware { kind, first, last, hardware });
         }
         Ok(())
     }
@@ -162,7 +163,8 @@ impl Trust {
         }
         let (not_before, now) = (release.not_before, clock.latest(standing.time_floor));
         if now < not_before && on(Check::NotBefore) {
-            return Err(Refusal::NotYetValid { not_before, now });
+            let kind = Kind::Release;
+            return Err(Refusal::NotYetValid { kind, not_before, now });
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The three statements, and the content types that keep one from being taken for another.
+//! The four statements, and the content types that keep one from being taken for another.
 
 use core::fmt;
 
@@ -12,11 +12,13 @@ pub enum Kind {
     Release,
     /// A way back to an older release.
     Permit,
+    /// Something that boxes are to do.
+    Action,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Root, Self::Release, Self::Permit];
+    pub const ALL: [Self; 4] = [Self::Root, Self::Release, Self::Permit, Self::Action];
 
     /// Its content type.
     pub const fn content_type(self) -> &'static str {
@@ -24,6 +26,7 @@ impl Kind {
             Self::Root => "application/vnd.stbcast.root+cbor",
             Self::Release => "application/vnd.stbcast.release+cbor",
             Self::Permit => "application/vnd.stbcast.permit+cbor",
+            Self::Action => "application/vnd.stbcast.action+cbor",
         }
     }
 
@@ -33,12 +36,13 @@ impl Kind {
             Self::Root => "root",
             Self::Release => "release",
             Self::Permit => "permit",
+            Self::Action => "action",
         }
     }
 
     /// Whether it is a COSE_Sign, with several signatures, and not a COSE_Sign1.
     pub(crate) const fn is_multi(self) -> bool {
-        !matches!(self, Self::Release)
+        matches!(self, Self::Root | Self::Permit)
     }
 }
 

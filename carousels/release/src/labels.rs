@@ -1,6 +1,6 @@
 //! Integer keys of the maps in a payload. `PROTOCOL.md` lists them; a number is never used again.
 
-/// In all three statements.
+/// In all four statements.
 pub(crate) mod top {
     pub(crate) const NUMBER: u8 = 1;
     pub(crate) const EPOCH: u8 = 2;
@@ -17,6 +17,7 @@ pub(crate) mod top {
     pub(crate) const FROM: u8 = 13;
     pub(crate) const TO: u8 = 14;
     pub(crate) const DIGEST: u8 = 15;
+    pub(crate) const ORDER: u8 = 16;
 }
 
 /// In an object of a release.

@@ -4,6 +4,7 @@
 //!  root key(s)  ──sign──> Root     who may sign, least security epoch          N signs N + 1
 //!  release key  ──sign──> Release  objects of one revision, for which boxes    one datagram
 //!  both keys    ──sign──> Permit   one way back to an older release
+//!  channel key  ──sign──> Action   reboot, or never install a release
 //!
 //!  bytes ─> size, one legal encoding, headers ─> signature ─> only now: payload ─> Statement
 //!  Release + Identity + Standing + Clock + permits ─judge─> Verdict | Refusal
@@ -20,6 +21,7 @@ extern crate alloc;
 #[cfg(feature = "sabotage")]
 extern crate std;
 
+mod action;
 mod check;
 mod cose;
 mod fields;
@@ -29,6 +31,7 @@ mod kind;
 mod labels;
 mod layout;
 mod legal;
+mod obey;
 mod object;
 mod permit;
 mod refusal;
@@ -39,6 +42,7 @@ mod sign;
 mod source;
 mod trust;
 
+pub use action::{Action, Order, Serials, When};
 #[cfg(feature = "sabotage")]
 pub use check::without;
 pub use check::{Check, Place, on};
@@ -65,9 +69,9 @@ pub mod limits {
     pub const KEYS_MAX: usize = 8;
     /// Objects of a release.
     pub const OBJECTS_MAX: usize = 8;
-    /// Models of a release or a permit.
+    /// Models of a release, a permit or an action.
     pub const MODELS_MAX: usize = 16;
-    /// Serials of a permit.
+    /// Serials of a permit; of an action ranges of them.
     pub const SERIALS_MAX: usize = 32;
     /// Bytes of an operator, a model, a serial or an object's name.
     pub const NAME_BYTES_MAX: usize = 64;
@@ -77,6 +81,10 @@ pub mod limits {
     pub const HTTP_MAX: usize = 4;
     /// Seconds over which boxes spread what they ask of these.
     pub const HTTP_WINDOW_S_MAX: u32 = 86_400;
+    /// Seconds over which boxes spread what an action has them do.
+    pub const ACTION_JITTER_S_MAX: u32 = 86_400;
+    /// Seconds from not-before to the expiry of an action: 7 days.
+    pub const ACTION_LIFE_S_MAX: u64 = 7 * 86_400;
     /// Maps and arrays inside each other.
     pub const DEPTH_MAX: usize = 8;
 }

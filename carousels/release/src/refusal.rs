@@ -163,14 +163,22 @@ pub enum Refusal {
         wanted: String,
     },
     /// For other hardware.
-    #[error("the release is for hardware {first} to {last}, this box has {hardware}")]
+    #[error("the {kind} is for hardware {first} to {last}, this box has {hardware}")]
     Hardware {
+        /// What it is.
+        kind: Kind,
         /// First revision it is for.
         first: u32,
         /// Last revision it is for.
         last: u32,
         /// Revision of the box.
         hardware: u32,
+    },
+    /// For other boxes of the model.
+    #[error("the action is not for the box `{serial}`")]
+    Serial {
+        /// Serial of the box.
+        serial: String,
     },
     /// No longer valid.
     #[error("the {kind} expired at {expiry}, it is at least {now} (Unix seconds)")]
@@ -183,8 +191,10 @@ pub enum Refusal {
         now: u64,
     },
     /// Not valid yet.
-    #[error("the release is valid from {not_before}, it is at most {now} (Unix seconds)")]
+    #[error("the {kind} is valid from {not_before}, it is at most {now} (Unix seconds)")]
     NotYetValid {
+        /// What it is.
+        kind: Kind,
         /// From when, Unix seconds.
         not_before: u64,
         /// The latest that it may be, Unix seconds.
@@ -211,6 +221,12 @@ pub enum Refusal {
         found: u64,
         /// The number committed.
         committed: u64,
+    },
+    /// It was killed.
+    #[error("release {number} was killed")]
+    Killed {
+        /// Its number.
+        number: u64,
     },
 }
 
@@ -263,4 +279,6 @@ labels! {
     Epoch "epoch",
     Denied "denied",
     Rollback "rollback",
+    Serial "serial",
+    Killed "killed",
 }

@@ -89,7 +89,8 @@ pub(crate) fn models(values: Vec<Value>) -> Result<Vec<String>, Refusal> {
     words(values, "the list of models", legal, is_word)
 }
 
-fn hardware(value: Value) -> Result<RangeInclusive<u32>, Refusal> {
+/// A range of hardware revisions.
+pub(crate) fn hardware(value: Value) -> Result<RangeInclusive<u32>, Refusal> {
     let (field, legal) = ("the range of hardware", "two numbers, the second not below the first");
     let mut ends = array(value, field)?.into_iter();
     let (Some(first), Some(last), None) = (ends.next(), ends.next(), ends.next()) else {

@@ -9,7 +9,8 @@ use ed25519_dalek::Signer as _;
 use crate::cose::{Envelope, Part, Value, multi, parse, single};
 use crate::key::digest;
 use crate::{
-    Kid, Kind, Permit, PublicKey, Refusal, Release, Root, STATEMENT_BYTES_MAX, Signed, Statement,
+    Action, Kid, Kind, Permit, PublicKey, Refusal, Release, Root, STATEMENT_BYTES_MAX, Signed,
+    Statement,
 };
 
 /// An Ed25519 private key. Wiped from memory when it is dropped; never shown.
@@ -58,6 +59,20 @@ impl Release {
         Self::decode(read(&payload)?)?;
         let kid = key.public()?.kid();
         let bytes = single(Kind::Release, payload, kid, |bytes| key.sign(bytes)).ok_or(CANNOT)?;
+        fits(bytes)
+    }
+}
+
+impl Action {
+    /// The statement, signed by a channel key.
+    ///
+    /// # Errors
+    /// As [`Release::sign`].
+    pub fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, Refusal> {
+        let payload = self.encode().ok_or(CANNOT)?;
+        Self::decode(read(&payload)?)?;
+        let kid = key.public()?.kid();
+        let bytes = single(Kind::Action, payload, kid, |bytes| key.sign(bytes)).ok_or(CANNOT)?;
         fits(bytes)
     }
 }
@@ -113,6 +128,7 @@ pub fn unverified(bytes: &[u8]) -> Result<(Statement, Vec<Kid>), Refusal> {
             Statement::Release(Box::new(Signed { id, value: Release::decode(payload)? }))
         }
         Kind::Permit => Statement::Permit(Box::new(Signed { id, value: Permit::decode(payload)? })),
+        Kind::Action => Statement::Action(Box::new(Signed { id, value: Action::decode(payload)? })),
     };
     Ok((statement, envelope.signers.iter().map(|signer| signer.kid).collect()))
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::cose::{Envelope, Part, parse};
 use crate::key::digest;
-use crate::{Check, KeyRole, Kind, Permit, Refusal, Release, Role, Root, on};
+use crate::{Action, Check, KeyRole, Kind, Permit, Refusal, Release, Role, Root, on};
 
 /// What was signed, and the identity of the statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Statement {
     Release(Box<Signed<Release>>),
     /// A permit.
     Permit(Box<Signed<Permit>>),
+    /// An action.
+    Action(Box<Signed<Action>>),
 }
 
 impl Statement {
@@ -34,6 +36,7 @@ impl Statement {
             Self::Root(_) => Kind::Root,
             Self::Release(_) => Kind::Release,
             Self::Permit(_) => Kind::Permit,
+            Self::Action(_) => Kind::Action,
         }
     }
 }
@@ -110,7 +113,7 @@ impl Trust {
     }
 
     /// Reads a statement: headers, then signatures, then what it says. Release keys sign releases,
-    /// release and channel keys sign permits, root keys sign the next root.
+    /// release and channel keys sign permits, channel keys sign actions, root keys sign the next root.
     ///
     /// # Errors
     /// When it is not signed as it has to be, or is not legal. A root that is not the next one is
@@ -138,6 +141,11 @@ impl Trust {
                 let value = Permit::decode(payload(envelope)?)?;
                 Statement::Permit(Box::new(Signed { id, value }))
             }
+            Kind::Action => {
+                self.accept(envelope, &[Role::Channel])?;
+                let value = Action::decode(payload(envelope)?)?;
+                Statement::Action(Box::new(Signed { id, value }))
+            }
         })
     }
 
@@ -152,6 +160,7 @@ impl Trust {
         };
         match sealed.kind() {
             Kind::Release => by(Role::Release),
+            Kind::Action => by(Role::Channel),
             Kind::Permit => by(Role::Release) + by(Role::Channel),
             Kind::Root => match by(Role::Root) {
                 too_few if too_few < usize::from(self.root.root.threshold) => too_few,

@@ -90,6 +90,24 @@ fn release_json(release: &Release) -> Value {
     })
 }
 
+fn action_json(action: &Action) -> Value {
+    let serials = action.serials.iter().map(|one| json!([one.first, one.last]));
+    let order = match &action.order {
+        Order::Reboot { release, jitter_s, when } => {
+            json!({"order": "reboot", "release": release, "jitter_s": jitter_s, "when": when.word()})
+        }
+        Order::Kill { number, release } => {
+            json!({"order": "kill", "number": number, "release": hex(release)})
+        }
+    };
+    json!({
+        "accepted": true, "kind": "action", "number": action.number, "operator": action.operator,
+        "models": action.models, "hardware": [action.hardware.start(), action.hardware.end()],
+        "not_before": action.not_before, "expiry": action.expiry,
+        "serials": serials.collect::<Vec<_>>(), "order": order,
+    })
+}
+
 /// A release with every field and every form of a field.
 fn rich() -> Release {
     let mut splash = object(ObjectKind::Splash, "splash-1113");
@@ -114,7 +132,14 @@ fn rich() -> Release {
 #[test]
 fn python_reads_each_field_as_it_was_signed() {
     let rich_bytes = rich().sign(&key(12)).unwrap();
-    let said = read(&[root_bytes(), release_bytes(), permit_bytes(), rich_bytes]);
+    let said = read(&[
+        root_bytes(),
+        release_bytes(),
+        permit_bytes(),
+        rich_bytes,
+        action_bytes(),
+        kill_bytes(),
+    ]);
     let role = |role: &KeyRole| {
         let keys: Vec<_> = role.keys.iter().map(|key| hex(key.as_bytes())).collect();
         json!({"threshold": role.threshold, "keys": keys})
@@ -139,6 +164,8 @@ fn python_reads_each_field_as_it_was_signed() {
         })
     );
     assert_eq!(said[3], release_json(&rich()));
+    assert_eq!(said[4], action_json(&action()));
+    assert_eq!(said[5], action_json(&kill()));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use clap::Args;
 use super::view::View;
 use super::{Done, read};
 
-/// Show what a root document, a release or a permit says. Nothing is verified.
+/// Show what a root document, a release, a permit or an action says. Nothing is verified.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The document.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use stbcast_release::{
-    Clock, Identity, Permit, Release, Signed, Standing, Statement, Trust, Verdict,
+    Action, Clock, Identity, Order, Permit, Release, Signed, Standing, Statement, Trust, Verdict,
 };
 
 use super::{Done, read, trust};
@@ -14,7 +14,7 @@ use crate::dates;
 /// and the box would follow it, 1 where not.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Releases, permits, or the root that comes next.
+    /// Releases, permits, actions, or the root that comes next.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Root documents, from the one in the boxes to the newest.
@@ -50,7 +50,8 @@ struct Which {
 impl Arguments {
     pub(super) fn run(self) -> Done {
         let trust = trust(&self.roots)?;
-        let (mut lines, mut releases, mut permits) = (String::new(), Vec::new(), Vec::new());
+        let (mut lines, mut releases) = (String::new(), Vec::new());
+        let (mut permits, mut actions) = (Vec::new(), Vec::new());
         for path in &self.files {
             let refused = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
             let statement = trust.open(&read(path)?).map_err(|why| refused(&why))?;
@@ -59,6 +60,7 @@ impl Arguments {
                 Statement::Root(_) => {}
                 Statement::Release(release) => releases.push((path, release)),
                 Statement::Permit(permit) => permits.push(*permit),
+                Statement::Action(action) => actions.push((path, action.value)),
             }
         }
         let Some(model) = self.which.model.clone() else { return Ok(lines) };
@@ -72,7 +74,26 @@ impl Arguments {
             let verdict = verdict.map_err(|why| format!("{}: {why}", path.display()))?;
             lines += &format!("{}: {verdict}\n", path.display());
         }
+        for (path, action) in actions {
+            let does = self.obeys(&trust, &action, &identity);
+            let does = does.map_err(|why| format!("{}: {why}", path.display()))?;
+            lines += &format!("{}: {does}\n", path.display());
+        }
         Ok(lines)
+    }
+
+    /// What the box does for an action.
+    fn obeys(&self, trust: &Trust, action: &Action, identity: &Identity) -> Result<String, String> {
+        let clock = Clock { own: Some(self.at.unwrap_or_else(dates::now)), heard: None };
+        let meant = trust.concerns(action, identity);
+        meant.and_then(|()| trust.is_time(action, &clock, 0)).map_err(|why| why.to_string())?;
+        match action.order {
+            Order::Kill { number, .. } => Ok(format!("the box never installs release {number}")),
+            Order::Reboot { release, .. } if self.which.runs >= Some(release) => {
+                Err(format!("the box runs release {release} or a later one: it stays on"))
+            }
+            Order::Reboot { .. } => Ok("the box reboots".to_owned()),
+        }
     }
 
     fn judge(

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde::Serialize;
 use stbcast_release::{
-    Code, Kid, Object, Permit, Refusal, Release, Root, Signed, Statement, digest, unverified,
+    Action, Code, Kid, Object, Order, Permit, Refusal, Release, Root, Serials, Signed, Statement,
+    digest, unverified,
 };
 
 use crate::dates;
@@ -29,6 +30,7 @@ enum Says {
     Root(RootView),
     Release(ReleaseView),
     Permit(PermitView),
+    Action(ActionView),
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +98,27 @@ struct PermitView {
     expires: String,
 }
 
+#[derive(Debug, Serialize)]
+struct ActionView {
+    operator: String,
+    number: u64,
+    models: Vec<String>,
+    hardware: [u32; 2],
+    /// Serials, and ranges of them as `first-last`.
+    serials: Vec<String>,
+    not_before: String,
+    expires: String,
+    #[serde(flatten)]
+    order: OrderView,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "order", rename_all = "lowercase")]
+enum OrderView {
+    Reboot { below_release: u64, jitter_s: u32, when: &'static str },
+    Kill { release: u64, release_id: String },
+}
+
 impl View {
     /// What a statement says.
     ///
@@ -108,6 +131,7 @@ impl View {
             Statement::Root(signed) => Says::Root(RootView::of(signed.value)),
             Statement::Release(signed) => Says::Release(ReleaseView::of(*signed)),
             Statement::Permit(signed) => Says::Permit(PermitView::of(signed.value)),
+            Statement::Action(signed) => Says::Action(ActionView::of(signed.value)),
         };
         let signed_by = signers.iter().map(Kid::to_string).collect();
         Ok(Self { kind, bytes: bytes.len(), id: hex(&digest(bytes)), signed_by, says })
@@ -126,6 +150,7 @@ impl View {
             Says::Root(root) => format!(" {}", root.number),
             Says::Release(release) => format!(" {}", release.number),
             Says::Permit(_) => String::new(),
+            Says::Action(action) => format!(" {}", action.number),
         };
         let mut text = format!("{}: {kind}{number}, {bytes} bytes\n", path.display());
         line(&mut text, "id", id);
@@ -134,6 +159,7 @@ impl View {
             Says::Root(root) => root.write(&mut text),
             Says::Release(release) => release.write(&mut text),
             Says::Permit(permit) => permit.write(&mut text),
+            Says::Action(action) => action.write(&mut text),
         }
         text
     }
@@ -272,6 +298,53 @@ impl PermitView {
         let serials = if self.serials.is_empty() { "all".to_owned() } else { list(&self.serials) };
         line(text, "serials", &serials);
         line(text, "expires", &self.expires);
+    }
+}
+
+impl ActionView {
+    fn of(action: Action) -> Self {
+        let serials = action.serials.iter().map(|Serials { first, last }| {
+            if first == last { first.clone() } else { format!("{first}-{last}") }
+        });
+        Self {
+            serials: serials.collect(),
+            operator: action.operator,
+            number: action.number,
+            models: action.models,
+            hardware: [*action.hardware.start(), *action.hardware.end()],
+            not_before: dates::text(action.not_before),
+            expires: dates::text(action.expiry),
+            order: match action.order {
+                Order::Reboot { release, jitter_s, when } => {
+                    OrderView::Reboot { below_release: release, jitter_s, when: when.word() }
+                }
+                Order::Kill { number, release } => {
+                    OrderView::Kill { release: number, release_id: hex(&release) }
+                }
+            },
+        }
+    }
+
+    fn write(&self, text: &mut String) {
+        match &self.order {
+            OrderView::Reboot { below_release, jitter_s, when } => {
+                let when = if *when == "now" { "now" } else { "when nobody watches" };
+                let what = format!(
+                    "boxes below release {below_release}, {when}, spread over {jitter_s} s"
+                );
+                line(text, "reboot", &what);
+            }
+            OrderView::Kill { release, release_id } => {
+                line(text, "kill", &format!("release {release}, id {release_id}"));
+            }
+        }
+        let all = |words: &[String]| if words.is_empty() { "all".to_owned() } else { list(words) };
+        let [first, last] = self.hardware;
+        line(text, "operator", &self.operator);
+        line(text, "models", &all(&self.models));
+        line(text, "serials", &all(&self.serials));
+        line(text, "hardware", &format!("{first} to {last}"));
+        line(text, "valid", &format!("{} to {}", self.not_before, self.expires));
     }
 }
 

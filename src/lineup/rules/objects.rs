@@ -64,7 +64,11 @@ impl Rules<'_> {
     }
 
     fn precoding(&mut self, draft: &ObjectDraft) -> Option<Precoding> {
-        let Some(written) = &draft.precoding else { return Some(Precoding::NONE) };
+        let Some(written) = &draft.precoding else {
+            let is_reboot = matches!(draft.source.value, SourceDraft::Reboot(_));
+            // As boxes expect it (Infocast notes §8).
+            return Some(if is_reboot { Precoding::CRC16 } else { Precoding::NONE });
+        };
         match written.value.parse::<Precoding>() {
             Ok(code) if code.can_be_sent() => Some(code),
             Ok(code) => {
@@ -130,6 +134,7 @@ impl Rules<'_> {
             SourceDraft::File(path) => Some(Source::File(self.directory.join(path))),
             SourceDraft::Time => Some(Source::Time),
             SourceDraft::StbConfig(name) => self.stbconfig(draft.offset, name),
+            SourceDraft::Reboot(name) => self.reboot(draft.offset, name),
             SourceDraft::Bootcast { image, splash, diagnostic } => {
                 let image = self.find(draft.offset, image);
                 let splash = splash.as_ref().map(|name| self.find(draft.offset, name));
@@ -141,6 +146,15 @@ impl Rules<'_> {
                 })
             }
         }
+    }
+
+    fn reboot(&mut self, offset: usize, name: &str) -> Option<Source> {
+        if self.reboots.contains(&name) {
+            return Some(Source::Reboot(name.to_owned()));
+        }
+        let near = did_you_mean(name, self.reboots.iter().copied());
+        self.error(offset, format!("no reboot `{name}` in this line-up{near}"));
+        None
     }
 
     fn stbconfig(&mut self, offset: usize, name: &str) -> Option<Source> {

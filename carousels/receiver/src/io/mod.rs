@@ -3,6 +3,7 @@
 //! * [`fetch()`] puts one object into one file.
 //! * [`boot()`] plays the boot procedure into a [`Store`].
 //! * [`trusted_boot()`] installs what the operator signed, and says what is to be booted.
+//! * [`watch()`] listens on a box that is on, until it is to reboot.
 //! * [`listen()`] tells what a channel carries.
 //! * [`BankFiles`] holds the banks of a box in a directory; [`slots()`] tells what is in them.
 //! * [`run()`] drives any session over any [`crate::Storage`].
@@ -46,6 +47,7 @@ mod timed;
 mod trusted;
 mod unicast;
 mod url;
+mod watch;
 
 pub use areas::StorageError;
 pub use batch::{Batch, Datagram};
@@ -70,6 +72,7 @@ pub use trusted::{
     trusted_boot,
 };
 pub use url::{UrlError, parse_url};
+pub use watch::{WatchRequest, WatchSummary, WatchWord, watch};
 
 /// Why a call of this module failed.
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +127,9 @@ pub enum IoError {
         /// How long it was listened to.
         seconds: f64,
     },
+    /// There is no root document to go by.
+    #[error("{0}")]
+    NoRoot(String),
     /// The stop flag was set.
     #[error("interrupted")]
     Interrupted,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use stbcast_object::Micros;
 
 use super::ReceiveBuffer;
-use crate::{Boot, Event, Fetch, Progress, Session, Stats, TrustedBoot};
+use crate::{Boot, Event, Fetch, Progress, Session, Stats, TrustedBoot, Watch};
 
 /// How far a session is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,6 +86,15 @@ impl Watched for Fetch<Range<usize>> {
 impl Watched for TrustedBoot<Range<usize>> {
     fn progress(&self) -> Progress {
         self.progress()
+    }
+    fn stats(&self) -> Stats {
+        self.stats()
+    }
+}
+
+impl Watched for Watch<Range<usize>> {
+    fn progress(&self) -> Progress {
+        Progress::default()
     }
     fn stats(&self) -> Stats {
         self.stats()

@@ -188,7 +188,11 @@ fn times(count: u8) -> String {
 
 /// The root that the box goes by. Where the one that came with it cannot be read, the one that it
 /// stored counts.
-fn trust(path: &Path, stored: Option<&[u8]>, observer: &mut dyn Observer) -> Result<Trust, String> {
+pub(super) fn trust(
+    path: &Path,
+    stored: Option<&[u8]>,
+    observer: &mut dyn Observer,
+) -> Result<Trust, String> {
     let shipped = read_root(path);
     let unreadable = shipped.as_ref().err().map(ToString::to_string);
     let trust = root_of(shipped.as_deref().unwrap_or_default(), stored);

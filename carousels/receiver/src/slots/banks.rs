@@ -138,7 +138,13 @@ impl<M: Slots + BootControl> Banks<M> {
         let owed = self.owed.take().unwrap_or_default();
         let root = remembered.root.clone().or(owed.root);
         let time_floor = remembered.time_floor.max(owed.time_floor);
-        let remembered = Remembered { root, time_floor };
+        let mut killed = owed.killed;
+        for one in &remembered.killed {
+            if !killed.contains(one) {
+                killed.push(*one);
+            }
+        }
+        let remembered = Remembered { root, time_floor, killed };
         let noted = self.note_all(&remembered);
         self.owed = noted.is_err().then_some(remembered);
         noted
@@ -152,6 +158,7 @@ impl<M: Slots + BootControl> Banks<M> {
     fn note_all(&mut self, remembered: &Remembered) -> Result<(), BanksError<M::Error>> {
         let mut next = self.state.clone();
         next.note_time(remembered.time_floor);
+        remembered.killed.iter().for_each(|one| next.deny(one));
         if let Some(root) = &remembered.root {
             if root.len() > super::ROOT_BYTES_MAX {
                 return Err(BanksError::Root { bytes: root.len() });

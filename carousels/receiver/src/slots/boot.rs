@@ -99,6 +99,7 @@ impl<M: Slots + BootControl> Banks<M> {
             return (next, settled, bootable);
         };
         // All of the release or nothing: what the flash lost of a splash ends its trial, too.
+        let may_try = may_try && !next.is_trial_killed();
         if may_try && (self.is_whole(bank, &installed, |_| true) || !on(Check::BootDigest)) {
             let boot = Bootable { bank, on_trial: true, installed };
             let settled = Settled::OnTrial { number: installed.number, boots_left };

@@ -30,6 +30,7 @@ const NOTICED_BY: &[(Check, fn())] = &[
     (Check::SlotImage, state::a_release_without_a_boot_image_is_not_armed),
     (Check::SlotDigest, banks::nothing_is_armed_whose_bytes_are_not_what_was_signed),
     (Check::StateCrc, record::a_bit_that_flipped_anywhere_makes_it_no_record),
+    (Check::TrialKilled, banks::a_release_that_is_killed_on_trial_is_rolled_back),
     (Check::TrialBoots, state::a_trial_without_boots_left_has_failed),
     (Check::BootDigest, banks::a_damaged_image_is_not_booted_where_the_other_bank_is_whole),
     (

@@ -5,7 +5,7 @@ use stbcast_bootcast::Part;
 use crate::Installation;
 
 /// Trials of one release that may fail before it is denied.
-const TRIALS_MAX: u8 = 2;
+pub(super) const TRIALS_MAX: u8 = 2;
 
 /// What a bank holds: one release, all of its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

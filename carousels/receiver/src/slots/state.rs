@@ -18,8 +18,9 @@ use arrayvec::ArrayVec;
 use stbcast_bootcast::Part;
 use stbcast_release::{Check, on};
 
+use super::installed::TRIALS_MAX;
 use super::{ArmError, Bank, Committed, Failed, Installed, Trial, TrialError};
-use crate::Installation;
+use crate::{Installation, Killed};
 
 /// Boots of an armed bank without a commit, before it counts as failed.
 pub const TRIAL_BOOTS: u8 = 3;
@@ -240,6 +241,23 @@ impl State {
         let before = self.failed(&release).map_or(0, |failed| failed.trials);
         self.failed.retain(|failed| failed.release != release);
         let failed = Failed { release, number, trials: before.saturating_add(1) };
+        self.note_failed(failed);
+        Ok(failed)
+    }
+
+    /// A release was killed: it counts as one whose trials failed. Where it is on trial, that trial
+    /// has failed, which the next boot finds.
+    pub(super) fn deny(&mut self, killed: &Killed) {
+        let Killed { release, number } = *killed;
+        if self.failed(&release).is_some_and(Failed::is_denied) {
+            return;
+        }
+        self.failed.retain(|failed| failed.release != release);
+        self.note_failed(Failed { release, number, trials: TRIALS_MAX });
+    }
+
+    fn note_failed(&mut self, failed: Failed) {
+        let number = failed.number;
         if self.failed.is_full() {
             // The lowest of all makes room, which may be this one.
             self.failed_more = true;
@@ -250,7 +268,12 @@ impl State {
         } else {
             self.failed.push(failed);
         }
-        Ok(failed)
+    }
+
+    /// Whether what is on trial was killed: what is denied is not armed, so it was denied since.
+    pub(super) fn is_trial_killed(&self) -> bool {
+        let failed = self.on_trial().and_then(|(trial, _)| self.failed(&trial.release));
+        failed.is_some_and(Failed::is_denied) && on(Check::TrialKilled)
     }
 
     /// The active bank cannot be booted: the other one is active, where it holds something that

@@ -4,13 +4,16 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use stbcast_object::Micros;
-use stbcast_release::{Kind, Permit, Refusal, Release, Sealed, Signed, Statement, Trust, Verdict};
+use stbcast_release::{
+    Action, Check, Kind, Order, Permit, Refusal, Release, Sealed, Signed, Statement, Trust,
+    Verdict, on,
+};
 
 use super::gate::Gate;
 use super::options::TrustedOptions;
 use super::report::Refusals;
 use crate::limits::STATEMENTS_MAX;
-use crate::{Event, Remembered};
+use crate::{Event, Killed, Remembered};
 
 /// A statement that is believed, with its bytes: the next root may not believe it any more.
 #[derive(Clone, Debug)]
@@ -34,6 +37,12 @@ pub(super) struct Hearing {
     gate: Gate,
     releases: Vec<Believed<Release>>,
     permits: Vec<Believed<Permit>>,
+    /// Kills, and for a box that is on the orders to reboot.
+    actions: Vec<Believed<Action>>,
+    /// Whether orders to reboot are for this session.
+    pub(super) obeys: bool,
+    /// Releases that were heard and are killed, until that is remembered.
+    killed: Vec<Killed>,
     /// What an FDT said of the time.
     heard: Option<u64>,
     /// The release that is fetched, if any.
@@ -62,6 +71,9 @@ impl Hearing {
             gate: Gate::new(),
             releases: Vec::new(),
             permits: Vec::new(),
+            actions: Vec::new(),
+            obeys: false,
+            killed: Vec::new(),
             heard: None,
             followed: None,
             failed: Vec::new(),
@@ -70,6 +82,74 @@ impl Hearing {
 
     /// Takes a statement that nobody has verified.
     pub(super) fn take(
+        &mut self,
+        now: Micros,
+        statement: (&[u8], Option<u64>),
+        options: &TrustedOptions,
+    ) -> News {
+        let mut news = self.take_one(now, statement, options);
+        self.drop_killed(now, options);
+        let killed = core::mem::take(&mut self.killed);
+        if let Some(first) = killed.first() {
+            news.event = Some(Event::Killed { number: first.number });
+            let time_floor = options.standing.time_floor;
+            let remembered = news.remembered.take().unwrap_or_default();
+            news.remembered = Some(Box::new(Remembered { killed, time_floor, ..*remembered }));
+            news.is_relevant = true;
+        }
+        news
+    }
+
+    /// Takes releases that were killed off the list.
+    fn drop_killed(&mut self, now: Micros, options: &TrustedOptions) {
+        if self.actions.is_empty() {
+            return;
+        }
+        for one in core::mem::take(&mut self.releases) {
+            if !self.is_killed(now, &one.signed, options) {
+                self.releases.push(one);
+                continue;
+            }
+            self.gate.settle(&one.bytes);
+            let (release, number) = (one.signed.id, one.signed.value.number);
+            self.refusals.note(&Refusal::Killed { number });
+            self.killed.push(Killed { release, number });
+        }
+    }
+
+    fn is_killed(&self, now: Micros, release: &Signed<Release>, options: &TrustedOptions) -> bool {
+        let which = (release.value.number, release.id);
+        self.killed(now, options).contains(&which) && on(Check::Killed)
+    }
+
+    /// The releases that are killed at `now`: number and identity.
+    pub(super) fn killed(&self, now: Micros, options: &TrustedOptions) -> Vec<(u64, [u8; 32])> {
+        let clock = options.clock_at(now, self.heard);
+        let time_floor = options.standing.time_floor;
+        let is_time = |action: &Action| self.trust.is_time(action, &clock, time_floor).is_ok();
+        let kills = self.actions.iter().filter(|one| is_time(&one.signed.value));
+        kills.filter_map(|one| one.signed.killed()).collect()
+    }
+
+    /// The orders to reboot that are believed, whatever the time is.
+    pub(super) fn reboots(&self) -> impl Iterator<Item = &Signed<Action>> {
+        let all = self.actions.iter().map(|one| &one.signed);
+        all.filter(|one| matches!(one.value.order, Order::Reboot { .. }))
+    }
+
+    /// The identity of the action or release that these bytes are, where it is believed.
+    pub(super) fn id_of(&self, bytes: &[u8]) -> Option<[u8; 32]> {
+        let action = self.actions.iter().find(|one| *one.bytes == *bytes);
+        let release = || self.releases.iter().find(|one| *one.bytes == *bytes);
+        action.map(|one| one.signed.id).or_else(|| release().map(|one| one.signed.id))
+    }
+
+    /// What time it may be.
+    pub(super) fn clock(&self, now: Micros, options: &TrustedOptions) -> stbcast_release::Clock {
+        options.clock_at(now, self.heard)
+    }
+
+    fn take_one(
         &mut self,
         now: Micros,
         (bytes, heard): (&[u8], Option<u64>),
@@ -95,6 +175,7 @@ impl Hearing {
         match self.trust.unseal(&sealed) {
             Ok(Statement::Release(release)) => self.take_release(now, bytes, *release, options),
             Ok(Statement::Permit(permit)) => self.take_permit(now, bytes, *permit, options),
+            Ok(Statement::Action(action)) => self.take_action(now, bytes, *action, options),
             Ok(Statement::Root(_)) => News::NONE,
             Err(refusal) => self.refuse(bytes, refusal),
         }
@@ -109,6 +190,7 @@ impl Hearing {
         self.trust.document() == bytes
             || self.releases.iter().any(|one| *one.bytes == *bytes)
             || self.permits.iter().any(|one| *one.bytes == *bytes)
+            || self.actions.iter().any(|one| *one.bytes == *bytes)
     }
 
     fn refuse(&mut self, bytes: &[u8], refusal: Refusal) -> News {
@@ -132,6 +214,7 @@ impl Hearing {
         };
         self.releases.retain(|one| holds(&one.bytes));
         self.permits.retain(|one| holds(&one.bytes));
+        self.actions.retain(|one| holds(&one.bytes));
         self.gate.owes(verified);
         let number = self.trust.root().number;
         News {
@@ -139,6 +222,7 @@ impl Hearing {
             remembered: Some(Box::new(Remembered {
                 root: Some(bytes.into()),
                 time_floor: options.standing.time_floor,
+                killed: Vec::new(),
             })),
             is_relevant: true,
         }
@@ -153,7 +237,11 @@ impl Hearing {
     ) -> News {
         match self.judge(now, &release, options) {
             // A permit, or time, may let it in.
-            Ok(_) | Err(Refusal::Rollback { .. } | Refusal::NotYetValid { .. }) => {}
+            // One that was killed is dropped at once, and remembered.
+            Ok(_)
+            | Err(
+                Refusal::Rollback { .. } | Refusal::NotYetValid { .. } | Refusal::Killed { .. },
+            ) => {}
             Err(refusal) => return self.refuse(bytes, refusal),
         }
         let number = release.value.number;
@@ -203,6 +291,45 @@ impl Hearing {
         News { event, remembered: None, is_relevant: true }
     }
 
+    /// Keeps an action that is for this box. Those for other boxes are on air beside it and must not
+    /// cost it its place.
+    fn take_action(
+        &mut self,
+        now: Micros,
+        bytes: &[u8],
+        action: Signed<Action>,
+        options: &TrustedOptions,
+    ) -> News {
+        let is_order = matches!(action.value.order, Order::Reboot { .. });
+        match self.trust.concerns(&action.value, &options.identity) {
+            Ok(()) if self.obeys || !is_order => {}
+            Err(refusal @ Refusal::Operator { .. }) => return self.refuse(bytes, refusal),
+            Ok(()) | Err(_) => {
+                self.gate.settle(bytes);
+                return News::NONE;
+            }
+        }
+        let clock = options.clock_at(now, self.heard);
+        match self.trust.is_time(&action.value, &clock, options.standing.time_floor) {
+            Ok(()) | Err(Refusal::NotYetValid { .. }) => {}
+            Err(refusal) => return self.refuse(bytes, refusal),
+        }
+        let number = action.value.number;
+        self.actions.push(Believed { bytes: bytes.into(), signed: action });
+        let releases = &self.releases;
+        let has_room = make_room(&mut self.actions, |Believed { signed, .. }| {
+            let is_of_one = signed
+                .killed()
+                .is_some_and(|(_, killed)| releases.iter().any(|one| one.signed.id == killed));
+            (is_of_one, signed.value.number, signed.id)
+        });
+        if !has_room {
+            return News::NONE;
+        }
+        let event = Some(Event::Statement { kind: Kind::Action, number });
+        News { event, remembered: None, is_relevant: true }
+    }
+
     /// Whether a release is to be followed at `now`.
     ///
     /// # Errors
@@ -213,6 +340,9 @@ impl Hearing {
         release: &Signed<Release>,
         options: &TrustedOptions,
     ) -> Result<Verdict, Refusal> {
+        if self.is_killed(now, release, options) {
+            return Err(Refusal::Killed { number: release.value.number });
+        }
         let permits: Vec<_> = self.permits.iter().map(|one| one.signed.clone()).collect();
         let clock = options.clock_at(now, self.heard);
         self.trust.judge(release, &options.identity, &options.standing, &clock, &permits)

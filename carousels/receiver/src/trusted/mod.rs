@@ -20,6 +20,7 @@ mod install;
 mod options;
 mod report;
 mod signed;
+mod watch;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -30,6 +31,7 @@ use stbcast_release::{Check, on};
 
 pub use self::options::{TrustedOptions, root_of};
 pub use self::report::{Refused, TrustedOutcome, TrustedReport};
+pub use self::watch::{Obeyed, Waited, Watch, WatchOptions, WatchOutcome, WatchReport};
 
 use self::announce::Announce;
 use self::hearing::Hearing;

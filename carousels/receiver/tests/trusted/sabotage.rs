@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use stbcast_release::{Check, Place, without};
 
-use super::{followed, hostile, resumed};
+use super::{followed, hostile, killed, resumed, watched};
 
 const PROTOCOL: &str = include_str!("../../../PROTOCOL.md");
 
@@ -26,6 +26,11 @@ const CASES: &[Case] = cases! {
     ObjectDigest: resumed::an_object_of_another_release_in_its_place_is_never_committed,
     ResumedDigest: resumed::what_was_held_and_is_wrong_is_dropped_first_and_received_again,
     AllOrNone: followed::a_release_of_which_a_part_cannot_be_had_is_not_armed,
+    Killed: killed::a_release_that_is_killed_in_mid_download_is_not_armed_and_stays_denied,
+    ActionOnce: watched::a_box_reboots_once_for_an_action_and_for_none_below_it,
+    ActionRelease: watched::a_box_that_has_the_release_stays_on,
+    ActionJitter: watched::a_box_reboots_when_its_turn_within_the_jitter_is,
+    ActionOnAir: watched::an_action_that_was_taken_off_the_air_is_not_obeyed_any_more,
 };
 
 #[test]

@@ -5,8 +5,8 @@
 use stbcast_object::Group;
 use stbcast_receiver::TrustedOptions;
 use stbcast_release::{
-    Code as SignedCode, Companion, Identity, KeyRole, Layout, Object, ObjectKind, Permit, Release,
-    Root, SigningKey, Standing, Trust, digest,
+    Action, Code as SignedCode, Companion, Identity, KeyRole, Layout, Object, ObjectKind, Order,
+    Permit, Release, Root, SigningKey, Standing, Trust, When, digest,
 };
 
 use super::headend::{Code, Revision, START, announce, group};
@@ -121,6 +121,29 @@ pub fn permit(from: u64, to: &Release) -> Vec<u8> {
         expiry: NOW + 7 * DAY,
     };
     permit.sign(&[&key(11), &key(21)]).unwrap()
+}
+
+/// All boxes below release 42 reboot within a minute, for a day from now.
+pub fn reboot() -> Action {
+    Action {
+        number: NOW,
+        operator: "example-tv".into(),
+        models: Vec::new(),
+        serials: Vec::new(),
+        hardware: 0..=u32::MAX,
+        not_before: NOW - 3_600,
+        expiry: NOW + DAY,
+        order: Order::Reboot { release: 42, jitter_s: 60, when: When::Now },
+    }
+}
+
+pub fn kill(release: &Release) -> Action {
+    let order = Order::Kill { number: release.number, release: digest(&signed(release)) };
+    Action { order, ..reboot() }
+}
+
+pub fn acted(action: &Action) -> Vec<u8> {
+    action.sign(&key(21)).unwrap()
 }
 
 /// A box that has committed release 41, and whose clock is right.

@@ -169,6 +169,33 @@ proptest! {
     }
 
     #[test]
+    fn an_action_is_read_as_it_was_signed(
+        models in btree_set(word(), 0..=3), serials in btree_set("[0-9]{6}", 0..=8),
+        hardware: (u32, u32), not_before in 1..u64::MAX / 2, life_s in 1..=7 * DAY,
+        numbers: (u64, u64, [u8; 32], u32), kill: bool, operator in name(),
+    ) {
+        let (number, release, digest, jitter) = numbers;
+        let serials: Vec<_> = serials.into_iter().collect();
+        let serials = serials.chunks(2).map(|pair| Serials {
+            first: pair[0].clone(), last: pair[pair.len() - 1].clone(),
+        });
+        let when = if jitter % 2 == 0 { When::Now } else { When::Idle };
+        let jitter_s = u64::from(jitter) % life_s.min(86_401);
+        let order = match kill {
+            true => Order::Kill { number: release.max(1), release: digest },
+            false => Order::Reboot { release, jitter_s: jitter_s as u32, when },
+        };
+        let expiry = not_before + life_s;
+        let action = Action {
+            number: number % expiry + 1, operator, models: models.into_iter().collect(),
+            serials: serials.collect(), hardware: hardware.0.min(hardware.1)..=hardware.0.max(hardware.1),
+            not_before, expiry, order,
+        };
+        let bytes = action.sign(&key(21)).unwrap();
+        prop_assert_eq!(open_action(&trust(), &bytes).value, action);
+    }
+
+    #[test]
     fn a_root_is_read_as_it_was_signed(
         number: u64, operator in name(), epoch: u32, expiry: u64, threshold in 1u8..=3,
     ) {

@@ -14,13 +14,14 @@ macro_rules! cases {
     };
 }
 
+mod acted;
 mod judged;
 mod message;
 mod payload;
 
 /// Every test here, by name.
 pub fn cases() -> impl Iterator<Item = &'static (&'static str, fn())> {
-    [message::CASES, payload::CASES, judged::CASES].into_iter().flatten()
+    [message::CASES, payload::CASES, judged::CASES, acted::CASES].into_iter().flatten()
 }
 
 /// Whether a box takes it, and why not.

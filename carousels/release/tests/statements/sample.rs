@@ -4,8 +4,8 @@ use std::num::{NonZeroU8, NonZeroU16, NonZeroU32};
 
 use stbcast_object::Group;
 use stbcast_release::{
-    Clock, Code, Companion, Identity, KeyRole, Layout, Object, ObjectKind, Permit, PublicKey,
-    Release, Root, Signed, SigningKey, Standing, Statement, Trust,
+    Action, Clock, Code, Companion, Identity, KeyRole, Layout, Object, ObjectKind, Order, Permit,
+    PublicKey, Release, Root, Serials, Signed, SigningKey, Standing, Statement, Trust, When,
 };
 
 /// 2026-11-22 12:00:00 UTC.
@@ -108,6 +108,49 @@ pub fn permit() -> Permit {
 
 pub fn permit_bytes() -> Vec<u8> {
     permit().sign(&[&key(11), &key(21)]).unwrap()
+}
+
+/// Boxes below release 42 reboot within half an hour, tonight.
+pub fn action() -> Action {
+    Action {
+        number: NOW,
+        operator: "example-tv".into(),
+        models: vec!["VIP1113".into()],
+        serials: vec![
+            Serials::one("99"),
+            Serials { first: "1931690000".into(), last: "1931699999".into() },
+        ],
+        hardware: 1..=7,
+        not_before: NOW - 3_600,
+        expiry: NOW + DAY,
+        order: Order::Reboot { release: 42, jitter_s: 1_800, when: When::Idle },
+    }
+}
+
+pub fn action_bytes() -> Vec<u8> {
+    action().sign(&key(21)).unwrap()
+}
+
+/// Release 42 is not to be installed by anybody.
+pub fn kill() -> Action {
+    Action {
+        models: Vec::new(),
+        serials: Vec::new(),
+        hardware: 0..=u32::MAX,
+        order: Order::Kill { number: 42, release: stbcast_release::digest(&release_bytes()) },
+        ..action()
+    }
+}
+
+pub fn kill_bytes() -> Vec<u8> {
+    kill().sign(&key(21)).unwrap()
+}
+
+pub fn open_action(trust: &Trust, bytes: &[u8]) -> Signed<Action> {
+    match trust.open(bytes).unwrap() {
+        Statement::Action(action) => *action,
+        other => panic!("{other:?}"),
+    }
 }
 
 pub fn open_release(trust: &Trust, bytes: &[u8]) -> Signed<Release> {

@@ -22,6 +22,8 @@ fn statements_are_what_the_document_prints() {
     assert_printed("root", &root_bytes());
     assert_printed("release", &release_bytes());
     assert_printed("permit", &permit_bytes());
+    assert_printed("reboot", &action_bytes());
+    assert_printed("kill", &kill_bytes());
     for (name, number) in [("root", 1), ("root", 2), ("release", 11), ("channel", 21)] {
         let line = format!(
             "| {name} | `{number:02x}` | `{}` | `{}` |",

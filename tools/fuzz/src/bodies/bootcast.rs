@@ -1,5 +1,6 @@
 //! Metadata.
 
+use stbcast_bootcast::reboot::{REBOOT_BYTES_MAX, REQUESTS_MAX, RebootProblem, RebootRequests};
 use stbcast_bootcast::stbconfig::{Generation, Problem, Severity, WriteError, lint};
 use stbcast_bootcast::{
     BootQuery, BootcastInfo, HttpUrl, Part, SourceUrl, StbConfig, TEXT_BYTES_MAX, URL_BYTES_MAX,
@@ -143,4 +144,23 @@ pub fn boot_query(data: &[u8]) {
     if written.len() <= 2_048 {
         assert_eq!(BootQuery::parse(&written), query, "{written}");
     }
+}
+
+/// Bytes as requests to reboot. What a box reads can be written, and read again the same; the lint
+/// reads the same, and tells what is refused.
+pub fn reboot(data: &[u8]) {
+    let lint = stbcast_bootcast::reboot::lint(data);
+    let read = RebootRequests::parse(data);
+    assert_eq!(lint.requests.as_ref(), read.as_ref().ok());
+    let Ok(requests) = read else {
+        return assert!(lint.findings.iter().any(|one| one.problem.is_refused()));
+    };
+    assert!((1..=REQUESTS_MAX).contains(&requests.requests.len()));
+    let written = match requests.write() {
+        Ok(written) => written,
+        // Longer with every escape.
+        Err(RebootProblem::Bytes { bytes }) => return assert!(bytes > REBOOT_BYTES_MAX),
+        Err(other) => panic!("{other}"),
+    };
+    assert_eq!(RebootRequests::parse(written.as_bytes()), Ok(requests));
 }

@@ -53,6 +53,7 @@ fn assert_channel(line_up: &LineUp, channel: &Channel) {
                 assert!(path.is_absolute(), "a relative path is one below the line-up's directory");
             }
             Source::StbConfig(name) => assert!(line_up.stbconfig(name).is_some()),
+            Source::Reboot(name) => assert!(line_up.reboot(name).is_some()),
             Source::Time | Source::Bootcast { .. } => {}
         }
     }

@@ -27,7 +27,7 @@ mod release;
 mod slots;
 mod unicast;
 
-pub use self::bootcast::{boot_query, bootcast_info, source_url, stbconfig};
+pub use self::bootcast::{boot_query, bootcast_info, reboot, source_url, stbconfig};
 pub use self::described::described_ops;
 pub use self::fec::fec_geometry;
 pub use self::flute::{flute_fdt, flute_session};

@@ -3,17 +3,19 @@
 use std::sync::LazyLock;
 
 use stbcast_release::{
-    Clock, Identity, Permit, Refusal, Release, STATEMENT_BYTES_MAX, Signed, SigningKey, Standing,
-    Statement, Trust, Verdict, unverified,
+    Action, Clock, Identity, Order, Permit, Refusal, Release, STATEMENT_BYTES_MAX, Signed,
+    SigningKey, Standing, Statement, Trust, Verdict, unverified,
 };
 
 use super::Script;
 
-/// The statements of the protocol document: a root, a release and a permit.
-const SEEDS: [&[u8]; 3] = [
+/// The statements of the protocol document: a root, a release, a permit and two actions.
+const SEEDS: [&[u8]; 5] = [
     include_bytes!("../../corpus/statement/seed-root"),
     include_bytes!("../../corpus/statement/seed-release"),
     include_bytes!("../../corpus/statement/seed-permit"),
+    include_bytes!("../../corpus/statement/seed-reboot"),
+    include_bytes!("../../corpus/statement/seed-kill"),
 ];
 
 static TRUST: LazyLock<Trust> = LazyLock::new(|| Trust::new(genuine(0)).expect("a root"));
@@ -28,11 +30,12 @@ fn genuine(which: usize) -> &'static [u8] {
 /// the same; what is followed keeps the rules.
 pub fn statement(data: &[u8]) {
     let mut script = Script(data);
-    match script.byte().unwrap_or(0) % 4 {
+    match script.byte().unwrap_or(0) % 5 {
         0 => message(script.0),
         1 => payload(&mut script),
         2 => change(&mut script),
-        _ => judge(&mut script),
+        3 => judge(&mut script),
+        _ => obey(&mut script),
     }
 }
 
@@ -55,12 +58,14 @@ fn write(statement: &Statement) {
         Statement::Root(root) => root.value.sign(&[&key]),
         Statement::Release(release) => release.value.sign(&key),
         Statement::Permit(permit) => permit.value.sign(&[&key]),
+        Statement::Action(action) => action.value.sign(&key),
     };
     let again = unverified(&written.expect("what was read is legal")).expect("and so is this").0;
     let same = match (statement, &again) {
         (Statement::Root(one), Statement::Root(other)) => one.value == other.value,
         (Statement::Release(one), Statement::Release(other)) => one.value == other.value,
         (Statement::Permit(one), Statement::Permit(other)) => one.value == other.value,
+        (Statement::Action(one), Statement::Action(other)) => one.value == other.value,
         _ => false,
     };
     assert!(same, "{statement:?}\n{again:?}");
@@ -108,6 +113,37 @@ fn change(script: &mut Script<'_>) {
     message(&bytes);
     let mut trust = TRUST.clone();
     assert!(trust.advance(&bytes).is_err());
+}
+
+/// Any box, any time, and any action by the right key.
+fn obey(script: &mut Script<'_>) {
+    let mut number = || u64::from(script.byte().unwrap_or(0));
+    let which = if number() & 1 == 0 { 3 } else { 4 };
+    let Ok(Statement::Action(action)) = TRUST.open(genuine(which)) else {
+        panic!("the genuine ones are taken");
+    };
+    let action = action.value;
+    let Action { not_before, expiry, .. } = action;
+    let mut time = || not_before.saturating_sub(9) + number() * ((expiry - not_before) / 128);
+    let (own, heard, time_floor) = (time(), time(), time());
+    let flags = number();
+    let clock =
+        Clock { own: (flags & 1 != 0).then_some(own), heard: (flags & 2 != 0).then_some(heard) };
+    let identity = Identity {
+        model: if flags & 4 != 0 { "VIP1113" } else { "VIP1853" }.into(),
+        hardware: number() as u32,
+        serial: if flags & 8 != 0 { "1931690851" } else { "1" }.into(),
+    };
+    let is_meant = TRUST.concerns(&action, &identity).is_ok();
+    let names = action.models.is_empty() || action.models.contains(&identity.model);
+    let hardware = action.hardware.contains(&identity.hardware);
+    assert_eq!(is_meant, names && hardware && action.is_for_serial(&identity.serial));
+    if TRUST.is_time(&action, &clock, time_floor).is_ok() {
+        assert!(clock.earliest(time_floor) < expiry && clock.latest(time_floor) >= not_before);
+        let is_reboot = matches!(action.order, Order::Reboot { .. });
+        let early = clock.own.is_some() && clock.earliest(time_floor) < not_before;
+        assert!(!(is_reboot && early), "a time that anybody can say has boxes reboot");
+    }
 }
 
 /// Any box, any time, and any release and permit by the right keys.

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use stbcast_bootcast::Part;
 use stbcast_receiver::slots::{Bank, Banks, Copy, MemoryMedium, Place, State, record};
-use stbcast_receiver::{Area, Content, Installation, Remembered, Role, Storage};
+use stbcast_receiver::{Area, Content, Installation, Killed, Remembered, Role, Storage};
 
 use super::Script;
 
@@ -91,7 +91,24 @@ fn step(banks: &mut Banks<MemoryMedium>, op: u8, argument: u8, script: &mut Scri
         11 => {
             let root = script.block();
             let root = (!root.is_empty()).then(|| root.to_vec());
-            let _ = banks.remember(&Remembered { root, time_floor: argument.into() });
+            let _ = banks.remember(&Remembered {
+                root,
+                time_floor: argument.into(),
+                killed: Vec::new(),
+            });
+        }
+        12 => {
+            let number = u64::from(argument);
+            let killed = vec![Killed { release: [argument; 32], number }];
+            let remembered = Remembered { killed, ..Remembered::default() };
+            if banks.remember(&remembered).is_ok() {
+                let standing = banks.standing();
+                let is_low = standing.denied_up_to.is_some_and(|up_to| number <= up_to);
+                assert!(
+                    standing.denied.contains(&[argument; 32]) || is_low,
+                    "killed and forgotten"
+                );
+            }
         }
         _ => {
             let standing = banks.standing();

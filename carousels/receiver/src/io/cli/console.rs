@@ -184,7 +184,12 @@ impl Observer for Console {
             Event::Complete { .. }
             | Event::Failed(_)
             | Event::BootDone(_)
-            | Event::TrustedDone(_) => self.clear(),
+            | Event::TrustedDone(_)
+            | Event::WatchDone(_) => self.clear(),
+            Event::Killed { number } => {
+                self.clear();
+                self.line(format_args!("release {number} was killed: it is not installed"));
+            }
             Event::Statement { kind, number } => {
                 self.line(format_args!("{kind} {number} is signed"))
             }

@@ -27,6 +27,7 @@ mod listen;
 mod rollback;
 mod slots;
 mod trusted;
+mod watch;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -47,6 +48,8 @@ enum Verb {
     Listen(listen::Arguments),
     /// Boot as a box does: control object, splash, boot image.
     Boot(Box<boot::Arguments>),
+    /// Listen on a box that is on, and exit when it is to reboot.
+    Watch(Box<watch::Arguments>),
     /// Tell what the banks of a box hold, and what it boots next.
     Slots(slots::Arguments),
     /// Keep the release on trial: its self test has passed.
@@ -186,6 +189,7 @@ pub fn run() -> ExitCode {
         Verb::Fetch(arguments) => fetch::run(&arguments, stop),
         Verb::Listen(arguments) => listen::run(&arguments, stop),
         Verb::Boot(arguments) => boot::run(&arguments, stop),
+        Verb::Watch(arguments) => watch::run(&arguments, stop),
         Verb::Slots(arguments) => slots::run(&arguments),
         Verb::Commit(arguments) => commit::run(&arguments),
         Verb::Rollback(arguments) => rollback::run(&arguments),

@@ -9,7 +9,7 @@ use stbcast_bootcast::Part;
 use super::*;
 use crate::slots::medium::{Medium, Place};
 use crate::slots::{ArmError, Bank, Failed, MemoryMedium, OutsidePlace, Settled, TrialError};
-use crate::{Area, Content, Installation, Role, Storage};
+use crate::{Area, Content, Installation, Killed, Role, Storage};
 
 mod failing;
 mod held;
@@ -138,6 +138,37 @@ pub(in crate::slots) fn a_trial_that_is_never_committed_ends_and_what_was_there_
 }
 
 #[test]
+pub(in crate::slots) fn a_release_that_is_killed_on_trial_is_rolled_back() {
+    let killed = |number| Remembered {
+        killed: vec![Killed { release: [number as u8; 32], number }],
+        ..Remembered::default()
+    };
+    let mut banks = installed();
+    receive_all(&mut banks, 2).unwrap();
+    banks.arm(&release(2)).unwrap();
+    assert_eq!(banks.settle(), Ok(Settled::OnTrial { number: 2, boots_left: 2 }));
+    banks.remember(&killed(3)).unwrap();
+    let mut banks = restarted(banks);
+    assert_eq!(banks.settle(), Ok(Settled::OnTrial { number: 2, boots_left: 1 }));
+    banks.remember(&killed(2)).unwrap();
+    let mut banks = restarted(banks);
+    let settled = banks.settle().unwrap();
+    assert!(matches!(settled, Settled::RolledBack(Failed { number: 2, .. })), "{settled:?}");
+    assert_eq!(boots(&banks), Some((Bank::B, 1, false)));
+    receive_all(&mut banks, 2).unwrap();
+    assert!(matches!(
+        banks.arm(&release(2)),
+        Err(BanksError::Arm(ArmError::Denied { number: 2, .. }))
+    ));
+    // A higher one that is committed ends it.
+    receive_all(&mut banks, 4).unwrap();
+    banks.arm(&release(4)).unwrap();
+    banks.settle().unwrap();
+    banks.commit_trial().unwrap();
+    assert!(banks.state().failed.is_empty());
+}
+
+#[test]
 pub(in crate::slots) fn nothing_is_armed_whose_bytes_are_not_what_was_signed() {
     for part in [Part::Kernel, Part::Splash] {
         let mut banks = installed();
@@ -228,8 +259,11 @@ pub(in crate::slots) fn a_box_whose_state_is_gone_begins_anew_and_says_so() {
 pub(in crate::slots) fn what_statements_told_is_known_after_a_restart() {
     let mut banks = installed();
     assert_eq!(banks.root(), None);
-    let told =
-        |root: Option<&[u8]>, time_floor| Remembered { root: root.map(<[u8]>::to_vec), time_floor };
+    let told = |root: Option<&[u8]>, time_floor| Remembered {
+        root: root.map(<[u8]>::to_vec),
+        time_floor,
+        killed: Vec::new(),
+    };
     banks.remember(&told(Some(b"root 2"), 500)).unwrap();
     banks.remember(&told(None, 400)).unwrap();
     let mut banks = restarted(banks);

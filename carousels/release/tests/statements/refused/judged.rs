@@ -64,7 +64,7 @@ cases! {
         for hardware in [0, 8, u32::MAX] {
             let identity = Identity { hardware, ..identity() };
             let refusal = Judged { identity, ..Judged::default() }.refusal();
-            assert_eq!(refusal, Refusal::Hardware { first: 1, last: 7, hardware });
+            assert_eq!(refusal, Refusal::Hardware { kind: Kind::Release, first: 1, last: 7, hardware });
         }
         for hardware in [1, 7] {
             let identity = Identity { hardware, ..identity() };
@@ -107,7 +107,7 @@ cases! {
             clock: Clock { own, heard },
             ..Judged::default()
         };
-        let early = |now| Refusal::NotYetValid { not_before, now };
+        let early = |now| Refusal::NotYetValid { kind: Kind::Release, not_before, now };
         assert_eq!(judged(Some(NOW), None).refusal(), early(NOW));
         assert_eq!(judged(Some(NOW), Some(not_before - 1)).refusal(), early(not_before - 1));
         // A clock at epoch 0 does not lock the box out while it hears the time.

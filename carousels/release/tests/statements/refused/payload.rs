@@ -103,6 +103,35 @@ cases! {
         let permit = Permit { from: 41, ..permit() };
         let permit = without(Check::Values, || permit.sign(&[&key(11), &key(21)])).unwrap();
         assert!(matches!(refusal(&permit), Refusal::Value { .. }));
+        let rebooting = |release, jitter_s| Order::Reboot { release, jitter_s, when: When::Now };
+        for change in [
+            (|a| a.number = 0) as fn(&mut Action),
+            |a| a.number = a.expiry + 1,
+            |a| a.operator = "a/b".into(),
+            |a| a.models = vec!["b".into(), "a".into()],
+            |a| a.models = (10..27).map(|model| model.to_string()).collect(),
+            |a| a.serials = (10..43).map(|serial| Serials::one(serial.to_string())).collect(),
+            |a| a.serials.reverse(),
+            |a| a.serials[1].last = "19316999990".into(),
+            |a| a.serials[1].last = "1931680000".into(),
+            |a| a.serials[0] = Serials::one("a b"),
+            |a| a.serials[0] = Serials::one("1931690851"),
+            |a| a.expiry = a.not_before,
+            |a| a.expiry = a.not_before + 7 * DAY + 1,
+            |a| a.order = Order::Kill { number: 0, release: [0; 32] },
+        ] {
+            let mut action = action();
+            change(&mut action);
+            let bytes = without(Check::Values, || action.sign(&key(21))).unwrap();
+            assert!(matches!(refusal(&bytes), Refusal::Value { .. }), "{action:?}");
+        }
+        for (order, life_s) in
+            [(rebooting(42, 86_401), 2 * DAY), (rebooting(42, 600), 600), (rebooting(42, 900), 600)]
+        {
+            let action = Action { order, expiry: NOW + life_s, not_before: NOW, ..action() };
+            let bytes = without(Check::Values, || action.sign(&key(21))).unwrap();
+            assert!(matches!(refusal(&bytes), Refusal::Value { .. }), "{action:?}");
+        }
         for change in [
             (|r| r.root.threshold = 4) as fn(&mut Root),
             |r| r.root.threshold = 0,

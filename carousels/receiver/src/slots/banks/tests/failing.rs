@@ -111,9 +111,9 @@ fn nothing_is_armed_before_a_root_that_could_not_be_stored_is() {
     let mut banks = failing();
     receive_all(&mut banks, 2).unwrap();
     banks.medium.refuses = true;
-    let root = Remembered { root: Some(vec![7; 300]), time_floor: 5 };
+    let root = Remembered { root: Some(vec![7; 300]), time_floor: 5, killed: Vec::new() };
     assert_eq!(banks.remember(&root), Err(OutsidePlace.into()));
-    let time = Remembered { root: None, time_floor: 6 };
+    let time = Remembered { root: None, time_floor: 6, killed: Vec::new() };
     assert_eq!(banks.remember(&time), Err(OutsidePlace.into()));
     assert_eq!(banks.arm(&release(2)), Err(OutsidePlace.into()));
     banks.medium.refuses = false;
