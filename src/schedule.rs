@@ -34,9 +34,6 @@ pub use cron::Cron;
 use budget::{Wait, Wish};
 use hours::{Hours, Open, State};
 
-/// Moments looked at for the next change: two years of a change each hour.
-const MOMENTS_MAX: usize = 20_000;
-
 /// Who is on air when.
 #[derive(Debug)]
 pub struct Timetable {
@@ -99,18 +96,21 @@ impl Timetable {
         roster
     }
 
-    /// The first moment after `after_s` at which [`Self::at`] is not what it was the second before;
-    /// `None` where there is none, or none among a great many moments at which it could have been.
+    /// The first moment after `after_s`, within 400 days, at which [`Self::at`] is not what it was the
+    /// second before; `None` where there is none, or so much happens that it cannot be told.
     pub fn next_change(&self, after_s: i64) -> Option<i64> {
-        let (before, mut until) = self.look(after_s);
-        for _ in 0..MOMENTS_MAX {
-            let (roster, next) = self.look(until?);
-            if roster != before {
-                return until;
-            }
-            until = next;
-        }
-        None
+        let after_s = zone::tellable(after_s);
+        // Mostly it is near, and what is near is found soon.
+        [86_400, 8 * 86_400, lint::AHEAD_S].into_iter().find_map(|span_s| {
+            let (mut before, mut change) = (None, None);
+            self.visit((after_s, after_s + span_s), |moment| {
+                let before = before.get_or_insert_with(|| moment.roster.clone());
+                if change.is_none() && moment.roster != before {
+                    change = Some(moment.at_s);
+                }
+            });
+            change
+        })
     }
 
     /// Who is on air, and the next moment at which that may be otherwise.

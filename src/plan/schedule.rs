@@ -1,6 +1,6 @@
 //! What follows a schedule, in figures: its next runs, and what an operator should know before the night.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ChannelPlan;
 use crate::contents::{Contents, objects};
@@ -79,6 +79,8 @@ pub(super) fn plan(
         }
     }
     findings.extend(waits.findings(line_up, timetable));
+    findings.extend(unused(line_up, timetable));
+    other_rates(facts, findings);
     findings.extend(idle(line_up, &followers, timetable, looked));
     findings.extend(followers.iter().filter_map(|runs| too_short(facts, runs, timetable)));
     findings.extend(gaps.findings(timetable, now_s));
@@ -131,6 +133,44 @@ fn named(facts: &Facts<'_>, follower: Follower) -> Option<(&'static str, String)
             ("statement", same.next().map(|it| it.location.clone()).or_else(of_file)?)
         }
     })
+}
+
+/// Channels at the rates of their windows, which must not be found out at night.
+fn other_rates(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let line_up = facts.line_up;
+    for (place, channel) in line_up.channels.iter().enumerate() {
+        let schedule = channel.schedule.and_then(|at| line_up.schedules.get(at));
+        let Some(schedule) = schedule else { continue };
+        let rates = schedule.windows.iter().filter_map(|window| window.bit_rate_bps);
+        let rates: BTreeSet<u64> = rates.filter(|rate| *rate != channel.bit_rate_bps).collect();
+        for rate in rates {
+            let mut at_rate = line_up.clone();
+            if let Some(channel) = at_rate.channels.get_mut(place) {
+                channel.bit_rate_bps = rate;
+            }
+            let mut told = Vec::new();
+            let plan = super::channel_plan(&at_rate, facts.contents, place, &mut told);
+            told.extend(plan.err().map(Finding::error));
+            // What has nothing to do with the rate was told already.
+            told.retain(|it| !findings.iter().any(|other| other.message == it.message));
+            let (kbps, name) = (super::kilo(rate), &schedule.name);
+            findings.extend(told.into_iter().map(|finding| Finding {
+                message: format!("at the {kbps} kbit/s of schedule `{name}`: {}", finding.message),
+                ..finding
+            }));
+        }
+    }
+}
+
+/// Interfaces that carry nothing.
+fn unused(line_up: &LineUp, timetable: &Timetable) -> Vec<Finding> {
+    let unused = timetable.unused_interfaces(line_up);
+    let warn = |name: &str| {
+        Finding::warning(format!(
+            "nothing is sent on interface `{name}`, whose rate is bounded: no channel names it"
+        ))
+    };
+    unused.into_iter().map(warn).collect()
 }
 
 /// Schedules that nobody follows, and what is never on air.

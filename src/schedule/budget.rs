@@ -16,6 +16,8 @@ pub struct Budget {
     /// By channel: its interface's place in `interfaces`, and bits of IP per second with its companion
     /// by the rate that it is given.
     channels: Vec<Option<(usize, BTreeMap<u64, u64>)>>,
+    /// Place of the announce session's.
+    announced: Option<usize>,
 }
 
 /// An interface that has a cap.
@@ -106,7 +108,17 @@ impl Budget {
             cap_bps: it.bit_rate_bps,
             announce_bps: if announced == Some(at) { announce_bps } else { 0 },
         });
-        Ok(Self { interfaces: interfaces.collect(), channels })
+        Ok(Self { interfaces: interfaces.collect(), channels, announced })
+    }
+
+    /// Names of those on which nothing is sent.
+    pub(super) fn unused<'a>(&self, line_up: &'a LineUp) -> Vec<&'a str> {
+        let used = |place: usize| {
+            let mut channels = self.channels.iter().flatten();
+            self.announced == Some(place) || channels.any(|(at, _)| *at == place)
+        };
+        let names = line_up.interfaces.iter().enumerate().filter(|(place, _)| !used(*place));
+        names.map(|(_, it)| it.name.as_str()).collect()
     }
 
     /// Who is on air and who waits. Without schedule first, then by priority, then as they are written;

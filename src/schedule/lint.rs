@@ -100,6 +100,11 @@ impl Waits {
 }
 
 impl Timetable {
+    /// Names of the interfaces that have a budget, and carry nothing.
+    pub(crate) fn unused_interfaces<'a>(&self, line_up: &'a LineUp) -> Vec<&'a str> {
+        self.budget.unused(line_up)
+    }
+
     /// What is wrong with the budget in the year from `now_s` on.
     pub fn over_budget(&self, line_up: &LineUp, now_s: i64) -> Vec<Finding> {
         let mut waits = Waits::default();

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::end_to_end::json;
 use super::harness::{Site, alone, headend, join, noise, run};
+use super::operator::trusting;
+use super::trust::Ear;
 
 /// Bytes of IP and UDP headers.
 const HEADERS: usize = 28;
@@ -157,6 +159,33 @@ fn a_line_up_that_begins_in_a_window_is_on_air_and_one_that_begins_outside_is_re
     assert!(silent.is_empty(), "{} datagrams", silent.len());
 }
 
+#[test]
+fn a_release_is_said_within_its_windows_alone_and_its_root_always() {
+    let _alone = alone();
+    let mut site = Site::new();
+    let announce = site.announce();
+    site.channel("images", 1_000, 1_000);
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(7, 20_000));
+    trusting(&mut site, 42);
+    site.replace("[\"42.release.cose\"]", "[{ file = \"42.release.cose\", schedule = \"soon\" }]");
+    let opens = now() as i64 + 6;
+    let closes = opens + 4;
+    site.add(&schedule("soon", &[(opens, closes, "")]));
+    let mut ear = Ear::new(&announce);
+    let _headend = site.serve(&[]);
+    let (opens, closes) = (opens as f64, closes as f64);
+    let mut heard = |until: f64| ear.names(Duration::from_secs_f64((until - now()).max(0.0)));
+    let says = |names: &[String], name: &str| names.iter().any(|it| it == name);
+    let before = heard(opens - 0.1);
+    assert!(says(&before, "root:1") && !says(&before, "release:42"), "{before:?}");
+    let within = heard(closes - 0.5);
+    assert!(says(&within, "root:1") && says(&within, "release:42"), "{within:?}");
+    heard(closes + 1.5);
+    let after = heard(closes + 4.0);
+    assert!(says(&after, "root:1") && !says(&after, "release:42"), "{after:?}");
+}
+
 /// A site with a night of two channels on an interface.
 fn nights(more: [&str; 2], kbps: u32) -> Site {
     let mut site = Site::new();
@@ -248,10 +277,13 @@ fn check_warns_of_what_an_operator_wants_to_know_before_the_night() {
     site.add("schedule = \"past\"\n");
     site.object("other", "boot.img", "");
     site.add(&schedule("past", "2020-01-01T00:00", "2020-01-02T00:00"));
+    site.add("[[interface]]\nname = \"lo\"\nbit_rate_kbps = 5000\n[[interface]]\nname = \"eth9\"\nbit_rate_kbps = 1\n");
+    site.replace("slice_bytes = 1000\n", "slice_bytes = 1000\ninterface = \"lo\"\n");
     let checked = run(headend().arg("check").arg(site.write()));
     let said = String::from_utf8(checked.stderr).unwrap();
     assert!(checked.status.success(), "{said}");
     for expected in [
+        "nothing is sent on interface `eth9`",
         "nothing follows schedule `unused`",
         "schedule `past` lets nothing on air until",
         "channel `images`: 400 of 400 runs are shorter than a cycle",
@@ -261,4 +293,25 @@ fn check_warns_of_what_an_operator_wants_to_know_before_the_night() {
     ] {
         assert!(said.contains(expected), "{expected}\n{said}");
     }
+}
+
+#[test]
+fn a_rate_that_is_too_low_for_a_window_is_refused_before_the_night() {
+    let mut site = Site::new();
+    site.add(
+        "[[schedule]]\nname = \"night\"\ntimezone = \"UTC\"\n[[schedule.window]]\nfrom = \"01:00\"\n\
+         to = \"02:00\"\nbit_rate_kbps = 5\n",
+    );
+    site.channel("standard", 5_000, 1_000);
+    site.replace("infocast", "flute");
+    site.add("schedule = \"night\"\n");
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(9, 20_000));
+    let refused = run(headend().arg("check").arg(site.write()));
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("error:") && said.contains("at the 5 kbit/s of schedule `night`"),
+        "{said}"
+    );
 }
