@@ -39,6 +39,7 @@ mod second_box;
 mod serve;
 mod signing;
 mod stbconfig;
+mod systemd;
 mod transmit;
 mod trust;
 mod trust_boot;
