@@ -16,6 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::announced::Description;
 use crate::clock;
+use crate::pacer::Cap;
 use crate::programme::ChannelProgramme;
 use crate::transmit::{Sockets, TransmitError, Wire};
 
@@ -96,6 +97,9 @@ enum Command {
     Silence { channel: String, generation: u64 },
     /// Sends a channel at so many bits of IP per second from now on.
     Rate { channel: String, bit_rate_bps: u64 },
+    /// All channels together send at most so many bits of IP per second from now on, whatever they do;
+    /// as many as they like where `None`.
+    Cap(Option<u64>),
     /// Once every channel has completed this many cycles, send no more and tell
     /// [`Report::CyclesDone`].
     ReportCycles(u64),
@@ -198,13 +202,16 @@ struct Loop {
     /// The cycles are done: nothing is sent any more, but everything is answered.
     done: bool,
     batch: Batch,
+    /// What the interface may carry.
+    cap: Option<Cap>,
 }
 
 impl Loop {
     fn new(number: u64, inbox: Receiver<Command>, reports: UnboundedSender<Report>) -> Self {
         let (channels, deadlines) = (HashMap::new(), BinaryHeap::new());
         let (next_id, cycles, done, batch) = (0, None, false, Batch::new());
-        Self { number, inbox, reports, channels, next_id, deadlines, cycles, done, batch }
+        let cap = None;
+        Self { number, inbox, reports, channels, next_id, deadlines, cycles, done, batch, cap }
     }
 
     fn run(mut self, beat: &Beat) {
@@ -232,6 +239,10 @@ impl Loop {
                 Ok(Command::Rate { channel, bit_rate_bps }) => {
                     self.hurry(&channel, now, |on_air| on_air.set_rate(bit_rate_bps, now));
                 }
+                Ok(Command::Cap(cap)) => {
+                    self.cap =
+                        cap.map(|bps| self.cap.map_or_else(|| Cap::new(bps), |it| it.at(bps)));
+                }
                 Ok(Command::ReportCycles(cycles)) => {
                     self.cycles = Some(cycles);
                     self.check_cycles();
@@ -252,6 +263,10 @@ impl Loop {
         match self.deadlines.peek() {
             _ if self.done => Some(now.after(SLEEP_MAX)),
             Some(&Reverse((at, id))) if at <= now => {
+                // The channel that has waited longest goes first when the line is free.
+                if let Some(free) = self.cap.map(|cap| cap.next_at()).filter(|free| *free > now) {
+                    return Some(free.min(now.after(SLEEP_MAX)));
+                }
                 self.deadlines.pop();
                 self.turn(id, now);
                 None
@@ -337,6 +352,10 @@ impl Loop {
     fn turn(&mut self, id: u64, now: Micros) {
         let Some(on_air) = self.channels.get_mut(&id) else { return };
         let turn = on_air.turn(now, &mut self.batch);
+        let sent = on_air.take_sent();
+        if let Some(cap) = &mut self.cap {
+            cap.sent(now, sent);
+        }
         if let Some(generation) = on_air.ending(now) {
             let channel = on_air.name().to_owned();
             let _ = self.reports.send(Report::Ending { channel, generation });

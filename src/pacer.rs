@@ -13,6 +13,9 @@
 
 use stbcast_object::Micros;
 
+mod cap;
+pub use cap::Cap;
+
 /// The longest batch where a line-up says nothing, at the channel's rate.
 pub const BURST: Micros = Micros(250);
 

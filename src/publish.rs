@@ -25,7 +25,8 @@ use std::time::{Duration, Instant};
 
 use stbcast_flute::Statement;
 
-use crate::lineup::{ANNOUNCE_NAME, Finding};
+use crate::interface;
+use crate::lineup::{ANNOUNCE_NAME, Finding, InterfaceBudget};
 use crate::onair::{Beats, Drivers, Launch, Report};
 use crate::programme::{ChannelProgramme, Programme};
 use crate::transmit::{Sockets, TransmitError};
@@ -98,6 +99,14 @@ impl Publisher {
             statements,
             coming,
         }
+    }
+
+    /// What interfaces may carry from now on, whatever is published. One that is named by its address is
+    /// looked up now.
+    pub fn cap(&mut self, budgets: &[InterfaceBudget]) {
+        let resolved = |name: &str| interface::find(name).map_or(name.to_owned(), |it| it.name);
+        let caps = budgets.iter().map(|it| (resolved(&it.name), it.bit_rate_bps));
+        self.drivers.cap(caps.collect());
     }
 
     /// Publications so far.

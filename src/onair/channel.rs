@@ -63,6 +63,8 @@ pub(super) struct OnAir {
     cycle_span: Micros,
     /// Generation that lacks the channel.
     retiring: Option<u64>,
+    /// Bytes of IP sent since the thread asked last.
+    sent: usize,
 }
 
 /// UDP payload of the largest datagram of a programme in bytes.
@@ -119,6 +121,7 @@ impl OnAir {
             pending: None,
             replacement: None,
             retiring: None,
+            sent: 0,
         }
     }
 
@@ -169,6 +172,11 @@ impl OnAir {
             }
         }
         Turn::Wait(self.pacer.next_at())
+    }
+
+    /// Bytes of IP sent since this was asked last.
+    pub(super) const fn take_sent(&mut self) -> usize {
+        std::mem::replace(&mut self.sent, 0)
     }
 
     /// What the channel sent, for others to drop.
@@ -226,6 +234,7 @@ impl OnAir {
                     let bytes: usize =
                         rest.iter().take(count).flatten().map(|part| part.len()).sum();
                     self.metrics.sent(count, bytes + count * overhead);
+                    self.sent += bytes + count * overhead;
                     sent += count;
                 }
                 Err(error) => break Err(error),

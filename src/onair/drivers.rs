@@ -22,6 +22,8 @@ pub struct Drivers {
     moving: HashMap<String, Launch>,
     /// Cycles asked for.
     cycles: Option<u64>,
+    /// Bits of IP per second that an interface may carry.
+    caps: HashMap<String, u64>,
 }
 
 /// A sending thread, and whether it has told that its cycles are done.
@@ -42,7 +44,8 @@ impl Drivers {
     /// [`Drivers::on_report`].
     pub fn new(reports: UnboundedSender<Report>) -> Self {
         let (threads, channels, moving) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { reports, threads, next_number: 0, channels, moving, cycles: None }
+        let caps = HashMap::new();
+        Self { reports, threads, next_number: 0, channels, moving, cycles: None, caps }
     }
 
     /// Puts a channel on air; one of the same name finishes its cycle first.
@@ -81,8 +84,24 @@ impl Drivers {
         self.next_number += 1;
         let shown = interface.as_deref().unwrap_or("chosen by the routing table");
         tracing::info!("interface {shown}: transmit path {}", launch.wire.path().word());
+        driver.tell(Command::Cap(self.cap_of(interface)));
         self.threads.insert(interface.clone(), Thread { driver, number, done: false });
         Ok(())
+    }
+
+    /// What interfaces may carry from now on, whatever their channels do: bits of IP per second, by name.
+    pub fn cap(&mut self, caps: HashMap<String, u64>) {
+        if self.caps == caps {
+            return;
+        }
+        self.caps = caps;
+        for (interface, thread) in &self.threads {
+            thread.driver.tell(Command::Cap(self.cap_of(interface)));
+        }
+    }
+
+    fn cap_of(&self, interface: &Interface) -> Option<u64> {
+        self.caps.get(interface.as_ref()?).copied()
     }
 
     /// Takes a channel off the air when its cycle is complete.

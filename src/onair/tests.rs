@@ -18,6 +18,8 @@ use crate::pacer::BURST;
 use crate::programme::Payload;
 use crate::transmit::{Parts, TransmitPath, Transmitter};
 
+mod cap;
+
 const SLICE_BYTES: u16 = 1_400;
 /// Header 44, IP and UDP 28, no trailer.
 const IP_BYTES: u64 = 1_472;

@@ -260,7 +260,12 @@ impl Headend {
             tracing::info!("  {change}");
         }
         self.publisher.accept();
+        let caps = &stock.line_up().interfaces;
+        if self.publisher.generation() == 0 {
+            self.publisher.cap(caps);
+        }
         self.publish(programme)?;
+        self.publisher.cap(&stock.line_up().interfaces);
         (self.stock, self.retry) = (Some((stock, roster)), None);
         let generation = self.publisher.generation();
         Ok(Reloaded { accepted: true, generation, changes, warnings, ..Reloaded::default() })

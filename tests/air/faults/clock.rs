@@ -170,3 +170,41 @@ fn a_headend_that_was_stopped_for_five_seconds_does_not_burst_when_it_goes_on() 
     let kbps = rate(&heard) / 1_000.0;
     assert!(kbps > f64::from(KBPS) * 0.99, "{kbps} kbit/s");
 }
+
+#[test]
+fn channels_that_make_up_for_a_stop_stay_within_what_their_interface_may_carry() {
+    let hosts = Hosts::new();
+    let mut site = Site::new();
+    let (cap, channels) = (20_000, 4);
+    let mut groups = Vec::new();
+    for number in 0..channels {
+        groups.push(site.channel(&format!("images-{number}"), cap / channels - 100, 1_000));
+        site.channel_key("interface = \"air0\"");
+        site.object("boot", "boot.img", "");
+    }
+    site.add(&format!("[[interface]]\nname = \"air0\"\nbit_rate_kbps = {cap}\n"));
+    site.file("boot.img", &noise(1, 500_000));
+    let headend = hosts.serve(&site, &[]);
+    let there = &hosts.names[1];
+    let ears: Vec<Ear> = groups.iter().map(|group| Ear::join(there, group, "air0")).collect();
+    ears[0].until(Duration::from_secs(2), |_| true);
+    headend.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(800));
+    headend.signal(Signal::CONT);
+    std::thread::sleep(Duration::from_secs(3));
+    let mut heard: Vec<Heard> = ears.iter().flat_map(Ear::drain).collect();
+    heard.sort_by_key(|heard| heard.at);
+    // 16 KiB, and a batch.
+    let beyond = f64::from(18_000 * 8);
+    for millis in [100, 250, 1_000] {
+        let window = Duration::from_millis(millis);
+        let most = worst(&heard, window);
+        let allowed = f64::from(cap) * 1_000.0 + beyond / window.as_secs_f64();
+        assert!(most <= allowed, "{most} bit/s in {window:?}, {allowed} are allowed");
+    }
+    let last = heard[heard.len() - 1].at;
+    let steady: Vec<_> =
+        heard.iter().filter(|one| one.at + 2_000_000_000 > last).cloned().collect();
+    let kbps = rate(&steady) / 1_000.0;
+    assert!(kbps > f64::from(cap) * 0.97, "{kbps} kbit/s");
+}
