@@ -77,6 +77,10 @@ impl ChannelProgramme {
     /// Whether this puts the same datagrams on the same group at the same rate as `other`,
     /// companions left aside.
     pub fn is_same_as(&self, other: &Self) -> bool {
+        self.superseded() == other.superseded() && self.is_same_on(&self.channel, other)
+    }
+
+    fn is_same_on(&self, channel: &Channel, other: &Self) -> bool {
         // What an object is sent as may depend on other channels of the line-up.
         let types = |programme: &Self| -> Vec<_> {
             match &programme.carousel {
@@ -86,17 +90,25 @@ impl ChannelProgramme {
                 _ => Vec::new(),
             }
         };
-        self.channel == other.channel
+        *channel == other.channel
             && self.digests == other.digests
             && types(self) == types(other)
             && (self.carousel.is_infocast() || self.files == other.files)
     }
 
-    /// Whether this is `other` but for its rate.
+    /// Whether this is `other` but for its rate, and for superseded revisions, which come and go with it.
     pub fn is_same_but_rate(&self, other: &Self) -> bool {
         let bit_rate_bps = other.channel.bit_rate_bps;
         let channel = Channel { bit_rate_bps, ..self.channel.clone() };
-        Self { channel, ..self.clone() }.is_same_as(other)
+        self.is_same_on(&channel, other)
+    }
+
+    /// Numbers of the superseded revisions in it.
+    fn superseded(&self) -> Vec<u128> {
+        match &self.carousel {
+            Carousel::Companion(session) => session.superseded().collect(),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether boxes find images by objects of this channel.

@@ -18,6 +18,8 @@
 //!  companion  | old ............................|new ...
 //!  statements | old |...................................|new ...
 //! ```
+//!
+//! Where the line-up has an overlap, the companion goes on with the old revision for a while (`overlaps`).
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -29,13 +31,16 @@ use crate::interface;
 use crate::lineup::{ANNOUNCE_NAME, Finding, InterfaceBudget};
 use crate::onair::{Beats, Drivers, Launch, Report};
 use crate::programme::{ChannelProgramme, Programme};
+use crate::spool::Digest;
 use crate::transmit::{Sockets, TransmitError};
 
 mod announcer;
 mod draft;
+mod overlaps;
 mod statements;
 use announcer::{Announcer, Ripe};
 use draft::Draft;
+use overlaps::Overlaps;
 
 /// A revision is announced this long before its first slice; a second, and what the sending thread
 /// takes to hear of it.
@@ -55,6 +60,7 @@ pub struct Publisher {
     /// Companions that wait for their channels, by the channel's name.
     followers: HashMap<String, Launch>,
     announcer: Option<Announcer>,
+    overlaps: Overlaps,
     /// What the operator signed, to be said when all changes are on air.
     statements: Vec<Statement>,
     /// The documents of a line-up that is being made: no other one is said meanwhile.
@@ -96,6 +102,7 @@ impl Publisher {
             waiting,
             followers,
             announcer,
+            overlaps: Overlaps::default(),
             statements,
             coming,
         }
@@ -139,8 +146,9 @@ impl Publisher {
     /// # Errors
     /// When a channel's socket cannot be opened; everything but what must not be on air stays as it was.
     /// When the system has no thread to give.
-    pub fn publish(&mut self, programme: Programme) -> Result<Changes, TransmitError> {
+    pub fn publish(&mut self, mut programme: Programme) -> Result<Changes, TransmitError> {
         self.silence(&programme);
+        self.overlaps.apply(&mut programme, self.generation + 1, Instant::now());
         let mut draft = Draft::default();
         for mut channel in programme.channels {
             let companion = channel.companion.take();
@@ -177,7 +185,8 @@ impl Publisher {
         let signed = Stage { signs: true, ..Stage::default() };
         self.stages = VecDeque::from([announce, images, control, signed, leaving]);
         self.waiting.clear();
-        self.announce_ahead(&unchanged);
+        let paced_names = paced.iter().map(|launch| launch.name().to_owned());
+        self.announce_ahead(&unchanged.iter().cloned().chain(paced_names).collect());
         for launch in paced {
             self.drivers.rate(launch.name().to_owned(), launch.bit_rate_bps());
             // The order of its objects follows from the rate, and changes between two cycles.
@@ -290,6 +299,16 @@ impl Publisher {
         self.announcer.as_ref()?.due()
     }
 
+    /// Whether a programme is to be published again, because an old revision in it has had its time.
+    pub fn has_spent_overlaps(&self, now: Instant) -> bool {
+        self.overlaps.due().is_some_and(|due| due <= now)
+    }
+
+    /// Old revisions that were killed cannot be completed from the next publication on.
+    pub fn kill_superseded(&mut self, is_killed: impl Fn(&Digest) -> bool) {
+        self.overlaps.kill(is_killed);
+    }
+
     /// Goes on with what was announced long enough ago.
     ///
     /// # Errors
@@ -319,6 +338,7 @@ impl Publisher {
         {
             announcer.note_on_air(channel);
         }
+        self.overlaps.on_air(channel, generation, Instant::now());
         if generation != self.generation {
             return Ok(());
         }

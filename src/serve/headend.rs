@@ -287,7 +287,8 @@ impl Headend {
         let Some((stock, before)) = self.stock.take() else { return };
         let roster = self.roster_of(&stock);
         let is_due = self.retry.is_some_and(|at| at <= now);
-        let changed = (polled.changed || is_due || roster != before)
+        let is_spent = self.retry.is_none() && self.publisher.has_spent_overlaps(now);
+        let changed = (polled.changed || is_due || is_spent || roster != before)
             .then(|| self.programme_of(&stock, &roster).and_then(|it| self.publish(it)));
         self.stock = Some((stock, roster));
         match changed {
@@ -338,6 +339,10 @@ impl Headend {
         telemetry::statements(programme.statements.len(), programme.statements_expire);
         self.desk.publishes(&programme);
         let site = self.http.as_ref().map(|_| Site::of(&programme));
+        if let Some(killed) = &self.killed {
+            let killed = killed.killed();
+            self.publisher.kill_superseded(|digest| killed.is_image(digest));
+        }
         let changes = self.publisher.publish(programme);
         let changes = changes.map_err(|error| ServeError::Other(error.to_string()))?;
         tracing::info!(

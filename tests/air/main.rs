@@ -39,6 +39,8 @@ mod second_box;
 mod serve;
 mod signing;
 mod stbconfig;
+#[cfg(feature = "peers")]
+mod swap;
 mod systemd;
 mod transmit;
 mod trust;

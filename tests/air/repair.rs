@@ -15,10 +15,10 @@ use super::harness::{Site, headend, hear, join, noise};
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// When a datagram arrived, by the kernel, and its bytes.
-type Heard = (Duration, Vec<u8>);
+pub(super) type Heard = (Duration, Vec<u8>);
 
 /// A socket that has joined `group` and has the kernel say when datagrams arrived, from the first on.
-fn stamped(group: &str) -> UdpSocket {
+pub(super) fn stamped(group: &str) -> UdpSocket {
     let socket = join(group);
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
     socket
@@ -38,7 +38,7 @@ fn hear_out(socket: &UdpSocket, longest: Duration) -> Vec<Heard> {
     heard
 }
 
-fn receive(socket: &UdpSocket) -> Option<Heard> {
+pub(super) fn receive(socket: &UdpSocket) -> Option<Heard> {
     let (mut buffer, mut space) = ([0; 2_048], nix::cmsg_space!(nix::sys::time::TimeSpec));
     let mut parts = [IoSliceMut::new(&mut buffer)];
     let fd = socket.as_raw_fd();

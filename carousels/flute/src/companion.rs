@@ -119,6 +119,16 @@ impl CompanionSession {
         self.settings.symbols_per_1000_s = symbols_per_1000_s;
     }
 
+    /// Repair symbols of all objects in a thousand seconds.
+    pub const fn symbols_per_1000_s(&self) -> u64 {
+        self.settings.symbols_per_1000_s
+    }
+
+    /// Numbers of the revisions that were superseded.
+    pub fn superseded(&self) -> impl Iterator<Item = u128> + '_ {
+        self.superseded.lanes.iter().map(|lane| lane.ready.file().toi)
+    }
+
     /// Goes on air at `wall`, in place of `before` where there was one. The counter of an object that
     /// was there goes on, because at another rate the clock would put it anywhere, and symbols of a
     /// moment ago would come again. Others begin where the clock says.
