@@ -16,7 +16,7 @@ mod client;
 mod door;
 mod status;
 pub use client::{ClientError, ask};
-pub(crate) use door::{Asked, Door};
+pub(crate) use door::{Asked, Door, DoorError};
 pub use status::{
     AnnounceStatus, ChannelStatus, HttpStatus, InterfaceStatus, KilledStatus, ObjectStatus,
     ReloadStatus, SpoolStatus, State, Status,
@@ -39,6 +39,22 @@ const KILLED_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long any other reply is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest path of a socket, in bytes, with room for the byte behind it (unix(7)).
+const SOCKET_PATH_MAX: usize = 100;
+
+/// A path of the socket that is short enough for the system, as long as the directory is held.
+fn short(path: &Path) -> std::io::Result<(Option<std::fs::File>, PathBuf)> {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok((None, path.to_owned()));
+    };
+    if path.as_os_str().len() <= SOCKET_PATH_MAX {
+        return Ok((None, path.to_owned()));
+    }
+    let directory = std::fs::File::open(directory)?;
+    let held = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&directory));
+    Ok((Some(directory), Path::new(&held).join(name)))
+}
 
 /// What the headend is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

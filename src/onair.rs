@@ -215,8 +215,12 @@ impl Loop {
     }
 
     fn run(mut self, beat: &Beat) {
-        while self.obey(clock::now()) {
-            beat.beat(clock::now());
+        loop {
+            let now = clock::now();
+            if !self.obey(now) {
+                return;
+            }
+            beat.beat(now);
             if let Some(at) = self.advance(clock::now()) {
                 clock::sleep_until(at);
             }

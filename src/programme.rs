@@ -14,7 +14,6 @@ use crate::spool::{Digest, Revision};
 
 mod absence;
 mod flute;
-mod kills;
 mod prepared;
 mod statements;
 mod stock;

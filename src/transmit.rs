@@ -3,7 +3,7 @@
 //!
 //! A batch goes to the kernel gathered from where its parts lie, by the best [`TransmitPath`] there
 //! is. A socket is opened anew when what it hangs on has changed: it keeps the address of its interface,
-//! and the interface's number, from when it was opened ([`Sockets`]). Segmentation offload is set on the socket (udp(7) `UDP_SEGMENT`): one write of several
+//! and the interface's number, from when it was opened (`Sockets`). Segmentation offload is set on the socket (udp(7) `UDP_SEGMENT`): one write of several
 //! datagrams' bytes leaves as datagrams of that size, the last one shorter where it is.
 
 use std::io::{self, IoSlice};

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{REPLY_BYTES_MAX, Reply, Request};
+use super::{REPLY_BYTES_MAX, Reply, Request, short};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -41,13 +41,9 @@ pub enum ClientError {
 pub fn ask(path: &Path, request: &Request) -> Result<Reply, ClientError> {
     let failed = |error: io::Error| ClientError::System { path: path.to_owned(), error };
     let answer = |why: String| ClientError::Answer { path: path.to_owned(), why };
-    let mut stream = match UnixStream::connect(path) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-            ) =>
-        {
+    let connected = short(path).and_then(|(_held, short)| UnixStream::connect(short));
+    let mut stream = match connected {
+        Err(error) if is_nobody(&error) => {
             return Err(ClientError::Nobody { path: path.to_owned() });
         }
         stream => stream.map_err(failed)?,
@@ -61,4 +57,9 @@ pub fn ask(path: &Path, request: &Request) -> Result<Reply, ClientError> {
     let mut reply = String::new();
     BufReader::new(stream).take(REPLY_BYTES_MAX).read_line(&mut reply).map_err(failed)?;
     serde_json::from_str(&reply).map_err(|error| answer(error.to_string()))
+}
+
+/// Whether nobody listens: there is no socket, or a program left it behind.
+fn is_nobody(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }

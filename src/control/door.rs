@@ -13,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::{REQUEST_BYTES_MAX, Reply, Request};
+use super::{REQUEST_BYTES_MAX, Reply, Request, short};
 
 /// Most connections at once; others wait.
 const CONNECTIONS_MAX: usize = 16;
@@ -85,7 +85,8 @@ impl Door {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        let listener = UnixListener::bind(path).map_err(failed)?;
+        let (_held, short) = short(path).map_err(failed)?;
+        let listener = UnixListener::bind(short).map_err(failed)?;
         fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(failed)?;
         let (tell, asked) = mpsc::channel(CONNECTIONS_MAX);
         tokio::spawn(listen(listener, tell));

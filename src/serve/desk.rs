@@ -9,14 +9,16 @@ use tokio::sync::oneshot::Sender;
 use super::headend::Headend;
 use super::load::{self, Taken};
 use super::{ServeError, ServeOptions};
-use crate::control::{Asked, Confirmed, Door, Place, ReloadStatus, Reloaded, Reply, Request};
+use crate::control::{
+    Asked, Confirmed, Door, DoorError, Place, ReloadStatus, Reloaded, Reply, Request,
+};
+use crate::dates;
 use crate::diff::{Difference, Side};
 use crate::killed::{self, Entry, Killed};
 use crate::lineup::{LineUp, ObjectId, Source};
 use crate::meter;
 use crate::programme::{Absent, Programme, Stock};
 use crate::spool::Digest;
-use crate::{clock, dates};
 
 mod status;
 
@@ -65,10 +67,20 @@ impl Desk {
     /// Opens the control socket of a headend that has a state directory.
     pub(super) fn open(options: &ServeOptions) -> Result<Self, ServeError> {
         let place = options.state.as_ref().map(|state| Place::serving(state));
-        let door = place.map(|place| Door::open(&place.socket)).transpose();
+        let door = match place.map(|place| Door::open(&place.socket)).transpose() {
+            Ok(door) => door,
+            Err(error @ DoorError::Taken { .. }) => {
+                return Err(ServeError::Other(error.to_string()));
+            }
+            // Silence on air would be worse than that nobody can ask.
+            Err(error) => {
+                tracing::warn!("{error}: `stbcast status`, `reload` and `kill` are not answered");
+                None
+            }
+        };
         let now = Instant::now();
         Ok(Self {
-            door: door.map_err(|error| ServeError::Other(error.to_string()))?,
+            door,
             started: now,
             reloads: Vec::new(),
             behind: Vec::new(),
@@ -202,7 +214,6 @@ impl Headend {
             (stock.line_up().clone(), digests)
         });
         tokio::task::spawn_blocking(move || {
-            clock::give_way();
             let told = match load::read(&options) {
                 Ok(Taken { line_up, warnings }) => {
                     let digests = digests(&line_up);

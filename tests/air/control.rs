@@ -158,3 +158,20 @@ fn who_asks_nonsense_or_nothing_hinders_nobody() {
     assert_eq!(status(&site)["settled"], true);
     drop(idle);
 }
+
+#[test]
+fn a_deep_state_directory_is_asked_like_any_other_and_one_that_cannot_be_made_keeps_nobody_off_the_air()
+ {
+    let (site, group) = site();
+    let deep = site.path(&["a-rather-long-name-of-a-directory"; 5].join("/"));
+    let deep = deep.to_str().unwrap();
+    let program = site.serve(&["--state", deep]);
+    let output = run(headend().args(["status", "--json", "--state", deep]));
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(status["pid"], program.id());
+    drop(program);
+    let socket = join(&group);
+    let mut program = site.start(&site.write(), &["--state", "/proc/nowhere/state"]);
+    program.wait_for("are not answered");
+    hear(&socket, 50);
+}
