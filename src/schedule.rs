@@ -34,6 +34,9 @@ pub use cron::Cron;
 use budget::{Wait, Wish};
 use hours::{Hours, Open, State};
 
+/// How far ahead is looked for a change, in seconds: the further, the longer it takes.
+const SPANS: [i64; 3] = [86_400, 8 * 86_400, lint::AHEAD_S];
+
 /// Who is on air when.
 #[derive(Debug)]
 pub struct Timetable {
@@ -46,6 +49,17 @@ pub struct Timetable {
     budget: Budget,
     /// What stands from a moment until another.
     now: Mutex<Option<(i64, Option<i64>, Roster)>>,
+    /// What changes next, as it was at a moment.
+    next: Mutex<Option<(i64, Changes)>>,
+}
+
+/// What changes next, in Unix seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Anything.
+    pub any_s: Option<i64>,
+    /// By place of the channel: whether it is on air, or how fast.
+    pub channels: Vec<Option<i64>>,
 }
 
 impl Timetable {
@@ -73,6 +87,7 @@ impl Timetable {
             documents: documents.collect(),
             budget,
             now: Mutex::new(None),
+            next: Mutex::new(None),
         }
     }
 
@@ -99,18 +114,51 @@ impl Timetable {
     /// The first moment after `after_s`, within 400 days, at which [`Self::at`] is not what it was the
     /// second before; `None` where there is none, or so much happens that it cannot be told.
     pub fn next_change(&self, after_s: i64) -> Option<i64> {
-        let after_s = zone::tellable(after_s);
         // Mostly it is near, and what is near is found soon.
-        [86_400, 8 * 86_400, lint::AHEAD_S].into_iter().find_map(|span_s| {
-            let (mut before, mut change) = (None, None);
-            self.visit((after_s, after_s + span_s), |moment| {
-                let before = before.get_or_insert_with(|| moment.roster.clone());
-                if change.is_none() && moment.roster != before {
-                    change = Some(moment.at_s);
+        SPANS.into_iter().find_map(|span_s| self.changes_within(after_s, span_s).any_s)
+    }
+
+    /// The same for each channel. Cheap where nothing has changed since it was asked last.
+    pub fn changes(&self, after_s: i64) -> Changes {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((from, changes)) = &*next
+            && *from <= after_s
+            && after_s < changes.any_s.unwrap_or(from.saturating_add(86_400))
+        {
+            return changes.clone();
+        }
+        let mut changes = Changes::default();
+        for span_s in SPANS {
+            changes = self.changes_within(after_s, span_s);
+            let of_schedules = changes.channels.iter().zip(&self.channels);
+            let is_known = |(at, (schedule, _)): (&Option<i64>, &(Option<usize>, u64))| {
+                at.is_some() || schedule.is_none()
+            };
+            if of_schedules.into_iter().all(is_known) && changes.any_s.is_some() {
+                break;
+            }
+        }
+        *next = Some((after_s, changes.clone()));
+        changes
+    }
+
+    fn changes_within(&self, after_s: i64, span_s: i64) -> Changes {
+        let after_s = zone::tellable(after_s);
+        let mut changes = Changes { any_s: None, channels: vec![None; self.channels.len()] };
+        let mut before = None;
+        self.visit((after_s, after_s + span_s), |moment| {
+            let before = before.get_or_insert_with(|| moment.roster.clone());
+            if changes.any_s.is_none() && moment.roster != before {
+                changes.any_s = Some(moment.at_s);
+            }
+            let rates = before.channels.iter().zip(&moment.roster.channels);
+            for ((before, now), change) in rates.zip(&mut changes.channels) {
+                if change.is_none() && before != now {
+                    *change = Some(moment.at_s);
                 }
-            });
-            change
-        })
+            }
+        });
+        changes
     }
 
     /// Who is on air, and the next moment at which that may be otherwise.

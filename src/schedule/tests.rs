@@ -195,6 +195,7 @@ proptest! {
         for unix_s in [unix_s, i64::MIN, i64::MAX, 0] {
             timetable.at(unix_s);
             timetable.look(unix_s);
+        timetable.changes(unix_s);
         }
     }
 
@@ -384,4 +385,30 @@ fn what_is_on_air_now_began_with_its_window_or_behind_a_black_out() {
     let began = |at| timetable.text(0, timetable.began(0, 0, second(at)));
     assert_eq!(began("2026-12-23T04:00:00Z"), "2026-12-22T23:00:00+00:00");
     assert_eq!(began("2026-12-25T04:00:00Z"), "2026-12-25T00:00:00+00:00");
+}
+
+#[test]
+fn what_changes_next_is_told_for_each_channel() {
+    let line_up = line_up(
+        "[[schedule]]\nname = \"a\"\ntimezone = \"UTC\"\n[[schedule.window]]\nfrom = \"01:00\"\nto = \"02:00\"\n\
+         [[schedule]]\nname = \"b\"\ntimezone = \"UTC\"\n[[schedule.window]]\nfrom = \"01:30\"\nto = \"02:30\"\n\
+         [[schedule]]\nname = \"c\"\ntimezone = \"UTC\"\n[[schedule.window]]\nfrom = \"1970-03-01T00:00\"\n\
+         to = \"1970-03-01T00:01\"\n",
+    );
+    let timetable = timetable(&line_up);
+    let march = 59 * 86_400;
+    let told = |at| {
+        let Changes { any_s, channels } = timetable.changes(at);
+        (any_s.unwrap(), channels)
+    };
+    assert_eq!(told(0), (3_600, vec![Some(3_600), Some(5_400), Some(march)]));
+    assert_eq!(told(3_599), (3_600, vec![Some(3_600), Some(5_400), Some(march)]));
+    assert_eq!(told(3_600), (5_400, vec![Some(7_200), Some(5_400), Some(march)]));
+    assert_eq!(told(7_300), (9_000, vec![Some(90_000), Some(9_000), Some(march)]));
+    assert_eq!(
+        told(0),
+        (3_600, vec![Some(3_600), Some(5_400), Some(march)]),
+        "the clock was set back"
+    );
+    assert_eq!(timetable.next_change(5_400), Some(7_200));
 }

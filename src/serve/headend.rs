@@ -30,9 +30,6 @@ const TICK: Duration = Duration::from_millis(250);
 /// What could not go on air at its time is tried again this often.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// So many changes of a schedule are looked through for that of one channel.
-const CHANGES_MAX: u32 = 64;
-
 /// A headend at work.
 pub(super) struct Headend {
     pub(super) options: ServeOptions,
@@ -309,18 +306,13 @@ impl Headend {
 
     /// Unix seconds at which the schedule changes the channel at `place` next; anything, without a place.
     pub(super) fn next_change(&self, place: Option<usize>) -> Option<u64> {
-        let (stock, roster) = self.stock.as_ref()?;
-        let timetable = stock.timetable();
-        let rate =
-            |roster: &Roster| place.map(|place| roster.channels.get(place).copied().flatten());
-        let mut at = i64::try_from(dates::now()).ok()?;
-        for _ in 0..CHANGES_MAX {
-            at = timetable.next_change(at)?;
-            if place.is_none() || rate(&timetable.at(at)) != rate(roster) {
-                return u64::try_from(at).ok();
-            }
-        }
-        None
+        let (stock, _) = self.stock.as_ref()?;
+        let changes = stock.timetable().changes(i64::try_from(dates::now()).ok()?);
+        let at = match place {
+            Some(place) => changes.channels.get(place).copied().flatten(),
+            None => changes.any_s,
+        };
+        u64::try_from(at?).ok()
     }
 
     fn roster_of(&self, stock: &Stock) -> Roster {
