@@ -31,6 +31,7 @@ mod network;
 mod operator;
 #[cfg(feature = "peers")]
 mod peers;
+mod reboot;
 mod reload;
 mod repair;
 mod schedule;

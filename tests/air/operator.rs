@@ -16,7 +16,7 @@ const DAY: u64 = 86_400;
 
 /// The keys are those of these seeds.
 const RELEASE: u8 = 100;
-const CHANNEL: u8 = 101;
+pub(crate) const CHANNEL: u8 = 101;
 
 pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])

@@ -12,7 +12,7 @@ use super::trust::Ear;
 /// Bytes of IP and UDP headers.
 const HEADERS: usize = 28;
 
-fn now() -> f64 {
+pub(super) fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
@@ -22,7 +22,7 @@ fn clock(unix_s: i64) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
-fn schedule(name: &str, windows: &[(i64, i64, &str)]) -> String {
+pub(super) fn schedule(name: &str, windows: &[(i64, i64, &str)]) -> String {
     let mut text = format!("[[schedule]]\nname = \"{name}\"\ntimezone = \"UTC\"\n");
     for (from, to, more) in windows {
         let (from, to) = (clock(*from), clock(*to));
@@ -32,10 +32,10 @@ fn schedule(name: &str, windows: &[(i64, i64, &str)]) -> String {
 }
 
 /// When a datagram arrived, and its bytes.
-type Heard = Vec<(f64, Vec<u8>)>;
+pub(super) type Heard = Vec<(f64, Vec<u8>)>;
 
 /// Hears all that comes until a moment.
-fn hear_until(socket: UdpSocket, until: f64) -> JoinHandle<Heard> {
+pub(super) fn hear_until(socket: UdpSocket, until: f64) -> JoinHandle<Heard> {
     std::thread::spawn(move || {
         let (mut heard, mut buffer) = (Vec::new(), [0; 2_048]);
         loop {

@@ -18,15 +18,15 @@ use super::signing::Desk;
 const IMAGE_BYTES: usize = 400_000;
 
 /// A headend with one image on a channel with repair symbols, and what its operator signed.
-struct Station {
-    site: Site,
-    announce: String,
-    group: String,
+pub(super) struct Station {
+    pub(super) site: Site,
+    pub(super) announce: String,
+    pub(super) group: String,
     statements: String,
 }
 
 impl Station {
-    fn new(image: u64, kbps: u32) -> Self {
+    pub(super) fn new(image: u64, kbps: u32) -> Self {
         let mut site = Site::new();
         let announce = site.announce();
         let group = site.channel("images", kbps, 1_400);
@@ -39,12 +39,12 @@ impl Station {
         Self { site, announce, group, statements }
     }
 
-    fn objects(&self) -> Vec<Object> {
+    pub(super) fn objects(&self) -> Vec<Object> {
         vec![on_air(&self.site, "boot", ObjectKind::Image)]
     }
 
     /// Signs what is on air as release `number` and puts it into the line-up.
-    fn sign(&mut self, number: u64) -> Vec<u8> {
+    pub(super) fn sign(&mut self, number: u64) -> Vec<u8> {
         let bytes = sign(&release(number, self.objects()));
         let name = format!("{number}.release.cose");
         self.site.file(&name, &bytes);
@@ -53,26 +53,26 @@ impl Station {
     }
 
     /// Another image on air, and release `number` of it.
-    fn upgrade(&mut self, image: u64, number: u64) -> Vec<u8> {
+    pub(super) fn upgrade(&mut self, image: u64, number: u64) -> Vec<u8> {
         self.site.file("boot.img", &noise(image, IMAGE_BYTES));
         self.sign(number)
     }
 
     /// What is announced from the next line-up on.
-    fn announce(&mut self, trust: &str) {
+    pub(super) fn announce(&mut self, trust: &str) {
         let statements = format!("[trust]\n{trust}\n");
         self.site.replace(&self.statements, &statements);
         self.statements = statements;
         self.site.write();
     }
 
-    fn reload(&self, headend: &mut Program, number: u32) {
+    pub(super) fn reload(&self, headend: &mut Program, number: u32) {
         headend.signal(Signal::HUP);
         headend.wait_for(&format!("line-up {number} is on air"));
     }
 
     /// A box of this store with what `more` says, begun.
-    fn start(&self, store: &str, more: &[&str]) -> Program {
+    pub(super) fn start(&self, store: &str, more: &[&str]) -> Program {
         let mut command = receiver();
         command.args(["boot", "--interface", "127.0.0.1", "--json", "--announce", &self.announce]);
         command.args(["--bootcast-id", MODEL, "--serial", "1931690851", "--timeout", "2"]);
@@ -82,13 +82,13 @@ impl Station {
     }
 
     /// The same to its end: its code and its answer.
-    fn boot(&self, store: &str, more: &[&str]) -> (i32, Value) {
+    pub(super) fn boot(&self, store: &str, more: &[&str]) -> (i32, Value) {
         let (code, stdout) = self.start(store, more).finish();
         (code, answer(&stdout))
     }
 
     /// What a verb of the box's program answers.
-    fn verb(&self, verb: &str, store: &str) -> Value {
+    pub(super) fn verb(&self, verb: &str, store: &str) -> Value {
         let output = run(receiver().args([verb, "--json", "--store"]).arg(self.site.path(store)));
         let stdout = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success(), "{verb}: {stdout}");
@@ -97,7 +97,7 @@ impl Station {
 
     /// What is booted next: the release, whether it is on trial, and its image.
     #[track_caller]
-    fn assert_boots(&self, store: &str, number: u64, on_trial: bool, image: u64) {
+    pub(super) fn assert_boots(&self, store: &str, number: u64, on_trial: bool, image: u64) {
         let slots = self.verb("slots", store);
         let boots = &slots["boots"];
         assert_eq!(
@@ -124,7 +124,7 @@ fn refused(told: &Value, reason: &str) -> u64 {
     one.map_or(0, |it| it["count"].as_u64().unwrap())
 }
 
-fn answer(stdout: &str) -> Value {
+pub(super) fn answer(stdout: &str) -> Value {
     serde_json::from_str(stdout).unwrap_or_else(|error| panic!("{error} in {stdout}"))
 }
 
@@ -239,13 +239,13 @@ fn a_box_of_another_model_or_hardware_installs_nothing() {
 }
 
 /// Somebody on the network who sends these datagrams to a group, again and again, until dropped.
-struct Stranger {
+pub(super) struct Stranger {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Stranger {
-    fn sends(group: &str, datagrams: Vec<Vec<u8>>, each: Duration) -> Self {
+    pub(super) fn sends(group: &str, datagrams: Vec<Vec<u8>>, each: Duration) -> Self {
         let group: SocketAddrV4 = group.parse().unwrap();
         let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
         socket.set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
@@ -275,7 +275,7 @@ impl Drop for Stranger {
 }
 
 /// The datagram of a statement as a headend would send it, under another number.
-fn datagram(statement: &[u8], toi: u32) -> Vec<u8> {
+pub(super) fn datagram(statement: &[u8], toi: u32) -> Vec<u8> {
     use stbcast_flute::fdt::File;
     use stbcast_flute::{AnnounceSession, DEFAULT_TSI, FdtSettings, Statement, Step};
     use stbcast_object::Micros;
