@@ -89,7 +89,7 @@ pub struct ChannelStatus {
     pub group: String,
     /// What it does.
     pub state: State,
-    /// When its schedule changes that.
+    /// When its schedule changes that, or its rate.
     pub until: Option<u64>,
     /// Bits of IP per second it is paced to, its repair symbols left aside.
     pub bit_rate_bps: u64,

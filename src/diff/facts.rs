@@ -1,11 +1,12 @@
 //! A line-up in words: things with their facts.
 
+use std::collections::HashMap;
 use std::fmt::Debug;
 
 use super::{DIGITS, Side, Thing};
 use crate::lineup::{
-    Announce, Channel, Days, LineUp, Object, ObjectId, Repair, Schedule, Source, StbConfig, Target,
-    Trust, Unicast, When, Window,
+    Announce, Channel, Days, LineUp, Object, ObjectId, Overlap, OverlapSpan, Repair, Schedule,
+    Source, StbConfig, Target, Trust, Unicast, When, Window,
 };
 use crate::spool::Digest;
 
@@ -32,6 +33,15 @@ pub(super) fn of(side: Side<'_>) -> Vec<Thing> {
     things.extend(line_up.unicast.as_ref().map(unicast));
     things.extend(line_up.stbconfigs.iter().map(|it| stbconfig(line_up, it)));
     things.extend(line_up.targets.iter().enumerate().map(target));
+    let mut seen = HashMap::new();
+    for (name, _) in &mut things {
+        // Statements of one file name may lie in two directories.
+        let count = seen.entry(name.clone()).or_insert(0_u32);
+        *count += 1;
+        if *count > 1 {
+            *name += &format!(" ({count})");
+        }
+    }
     things
 }
 
@@ -76,6 +86,7 @@ fn channel(line_up: &LineUp, channel: &Channel) -> Thing {
     ];
     add(&mut facts, "interface", channel.interface.as_ref());
     add(&mut facts, "repair", channel.repair.as_ref().map(repair));
+    add(&mut facts, "overlap", channel.overlap.as_ref().map(overlap));
     add(&mut facts, "schedule", followed(line_up, channel.schedule));
     (format!("channel {}", channel.name), facts)
 }
@@ -92,6 +103,16 @@ fn repair(repair: &Repair) -> String {
         text += &format!(", sender {} of {}", repair.sender_index + 1, repair.senders);
     }
     text
+}
+
+fn overlap(overlap: &Overlap) -> String {
+    let Overlap { share, span, finish_past_permille } = overlap;
+    let span = match span {
+        OverlapSpan::Cycles(cycles) => format!("{cycles} cycles"),
+        OverlapSpan::Time(time) => format!("{} s", time.0 / 1_000_000),
+    };
+    let past = f64::from(*finish_past_permille) / 10.0;
+    format!("{share} of the rate for {span}, boxes past {past} % finish")
 }
 
 fn object(side: Side<'_>, channel: &Channel, id: ObjectId, object: &Object) -> Thing {
@@ -112,8 +133,6 @@ fn object(side: Side<'_>, channel: &Channel, id: ObjectId, object: &Object) -> T
             let digest = requests.map(|requests| Digest::of(requests.as_bytes()));
             (format!("reboot {name}"), digest)
         }
-        #[allow(unreachable_patterns, reason = "kinds that have no words here yet")]
-        other => (debug(other), None),
     };
     facts.push(("source", source));
     add(&mut facts, "content", content.as_ref().map(digits));

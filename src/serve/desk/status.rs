@@ -84,12 +84,12 @@ impl Headend {
         let repair = channel.companion_name();
         let repair = meter::read(&repair).map(|it| self.desk.measured_bps(&repair, &it));
         let (done, left) = told.map_or((0.0, 0.0), |told| progress(told, &now));
-        let is_outside = state == State::OutsideWindow;
+        let follows = channel.schedule.is_some() && state != State::Killed;
         ChannelStatus {
             name: name.clone(),
             group: channel.group.to_string(),
             state,
-            until: if is_outside { self.next_change(Some(place)) } else { None },
+            until: if follows { self.next_change(Some(place)) } else { None },
             bit_rate_bps: told.map_or(0, |told| told.channel.bit_rate_bps),
             measured_bps: self.desk.measured_bps(name, &now),
             repair_bps: repair,
