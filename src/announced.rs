@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use stbcast_flute::fdt::{Companion, File, Kind, LocationError, toi_candidates};
 use stbcast_flute::{DEFAULT_TSI, Fti, Statement};
@@ -139,7 +140,8 @@ pub struct Numbers(BTreeMap<u32, Numbered>);
 
 #[derive(Clone, Debug)]
 struct Numbered {
-    revision: Revision,
+    /// Shared by the copies that each load makes: a day has many revisions.
+    revision: Arc<Revision>,
     /// When it was last part of a line-up, since the Unix epoch; `NEVER` where it still is.
     until: Micros,
 }
@@ -165,6 +167,7 @@ impl Numbers {
         let old = self.0.remove(&toi);
         // Boxes still know the code of one that has none any more.
         revision.fti = revision.fti.or(old.and_then(|old| old.revision.fti));
+        let revision = Arc::new(revision);
         self.0.insert(toi, Numbered { revision, until: Micros::NEVER });
         toi
     }
@@ -201,6 +204,19 @@ mod tests {
         numbers.begin(Micros::from_secs(100));
         assert_eq!(numbers.of(revision("b", b"x")), second);
         assert_ne!(numbers.of(revision("c", b"x")), first, "boxes still know it as another one");
+    }
+
+    #[test]
+    fn the_revisions_of_a_day_are_not_copied_by_each_load() {
+        let mut numbers = Numbers::default();
+        for number in 0..1_000_u32 {
+            numbers.begin(Micros::from_secs(number.into()));
+            numbers.of(revision("infocast://239.255.2.11:22222/boot", &number.to_be_bytes()));
+        }
+        let mut copy = Numbers::default();
+        let copied = allocation_counter::measure(|| copy = numbers.clone());
+        assert!(copied.bytes_total < 64 * 1_000, "{} bytes", copied.bytes_total);
+        assert_eq!(copy.0.len(), 1_000);
     }
 
     #[test]
