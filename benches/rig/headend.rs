@@ -158,6 +158,7 @@ impl<'a> Headend<'a> {
         program.push(given.as_deref().unwrap_or(env!("CARGO_BIN_EXE_stbcast")));
         let mut command = Command::new(program[0]);
         command.args(&program[1..]).arg("serve").arg(&line_up);
+        command.env("XDG_STATE_HOME", spool.path());
         command.args(["--interface", place.send_interface, "--ttl", &place.ttl.to_string()]);
         command.args(["--metrics", &metrics.to_string(), "--spool"]).arg(spool.path()).args(more);
         let mut process = Process::at_sender(place, &mut command);

@@ -89,6 +89,7 @@ fn a_clock_that_steps_by_hours_changes_what_is_said_of_the_time_and_nothing_else
     let clock = Clock::new(&site);
     let mut command = hosts.on(0, &headend());
     command.arg("serve").arg(site.write()).args(["--interface", "air0", "--ttl", "1", "--spool"]);
+    command.env("XDG_STATE_HOME", site.path("state"));
     command.arg(site.path("spool"));
     clock.on(&mut command);
     let mut headend = Program::start(&mut command);

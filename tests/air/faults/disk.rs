@@ -91,6 +91,7 @@ fn serve_from(site: &Site, kib: u32) -> (Program, PathBuf) {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private", "sh", "-c", &mount]).arg(&spool);
     command.arg(headend().get_program()).arg("serve").arg(site.write());
+    command.env("XDG_STATE_HOME", site.path("state"));
     command.args(["--interface", "127.0.0.1", "--ttl", "0", "--spool"]).arg(&spool);
     let mut program = Program::start(&mut command);
     program.wait_for("line-up 1 is on air");
@@ -169,6 +170,7 @@ fn serves_whatever_becomes_of_its_log(stderr: Stdio) {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = headend();
     command.arg("serve").arg(site.write()).arg("--spool").arg(site.path("spool"));
+    command.env("XDG_STATE_HOME", site.path("state"));
     command.args(["--interface", "127.0.0.1", "--ttl", "0"]);
     command.args(["--metrics", &address.to_string()]);
     let mut headend = Ended(command.stdin(Stdio::null()).stderr(stderr).spawn().unwrap());
@@ -224,6 +226,7 @@ fn a_line_up_with_more_channels_than_descriptors_is_refused_and_the_old_one_stay
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n 32; exec \"$0\" \"$@\""]).arg(headend().get_program());
     command.arg("serve").arg(site.write()).arg("--spool").arg(site.path("spool"));
+    command.env("XDG_STATE_HOME", site.path("state"));
     command.args(["--interface", "127.0.0.1", "--ttl", "0"]);
     let mut headend = Program::start(&mut command);
     headend.wait_for("line-up 1 is on air");

@@ -208,6 +208,7 @@ fn a_headend_that_starts_without_its_interface_ends_and_says_which_there_are() {
         hosts
             .on(0, &headend())
             .arg("serve")
+            .env("XDG_STATE_HOME", site.path("state"))
             .arg(site.write())
             .arg("--spool")
             .arg(site.path("spool")),
