@@ -214,4 +214,40 @@ mod tests {
         assert_eq!(span(&minutes, Micros::from_secs(10)), Micros::from_secs(60));
         assert_eq!(span(&overlap(0.5), Micros::from_secs(80_000)), Micros::from_secs(86_400));
     }
+
+    fn plan(geometry: Geometry) -> CompanionPlan {
+        CompanionPlan {
+            group: Group::parse("239.255.2.12:22222", None).unwrap(),
+            objects: vec![Ok(geometry)],
+            source_bps: 2_000_000,
+            companion_bps: 200_000,
+            symbols_per_1000_s: 1,
+        }
+    }
+
+    fn concerns_of(overlap: &Overlap, geometry: Geometry, cycle_s: u64) -> Vec<Concern> {
+        let (plan, cycle) = (plan(geometry), Micros::from_secs(cycle_s));
+        concerns(overlap, (&plan, plan.group, 1), &geometry, cycle)
+    }
+
+    #[test]
+    fn codes_with_too_few_symbols_and_overlaps_that_are_too_short_are_told() {
+        let rs16 = Geometry::new(Scheme::Rs16, 2 << 20, 1_000, 2_098).unwrap();
+        assert_eq!(concerns_of(&overlap(0.3), rs16, 9), []);
+        let rs8 = Geometry::new(Scheme::Rs8, 2 << 20, 1_000, 200).unwrap();
+        let few = Concern::TooFewSymbols { lacking: 60, stored: 55 };
+        assert_eq!(concerns_of(&overlap(0.3), rs8, 60), [few]);
+        let later = Overlap { finish_past_permille: 750, ..overlap(0.3) };
+        let spare = Concern::NoSpare { lacking: 50, stored: 55 };
+        assert_eq!(concerns_of(&later, rs8, 60), [spare]);
+        // 630 symbols of 1,072 bytes of IP at 660 kbit/s take 8.2 s, and a tenth more where it is lost.
+        let short = concerns_of(&overlap(0.3), rs16, 3);
+        let [Concern::TooShort { seconds, overlap: lasts }] = short[..] else {
+            panic!("{short:?}")
+        };
+        assert!((9.0..9.2).contains(&seconds) && (8.5..8.6).contains(&lasts), "{short:?}");
+        let raptorq = Geometry::raptorq(2 << 20, 1_000, 3).unwrap();
+        let one_by_one = Concern::Contiguous { blocks: 3 };
+        assert_eq!(concerns_of(&overlap(0.3), raptorq, 9), [one_by_one]);
+    }
 }

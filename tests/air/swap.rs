@@ -21,6 +21,8 @@ const SLICES: u32 = IMAGE_BYTES.div_ceil(SLICE_BYTES) as u32;
 /// Of the channel, and of its companion for each slice.
 const KBPS: u32 = 2_000;
 const RATIO: f64 = 0.1;
+/// Of all that is sent.
+const INTERFACE_KBPS: u32 = 2_275;
 const SHARE: f64 = 0.3;
 const FINISH_PAST: f64 = 0.7;
 
@@ -247,8 +249,11 @@ fn fifty_boxes_in_mid_download_get_one_revision_or_the_other_within_the_bytes_of
     site.channel_key(&format!(
         "overlap = {{ share = {SHARE}, cycles = 1, finish_past = {FINISH_PAST} }}"
     ));
+    site.channel_key("interface = \"127.0.0.1\"");
     site.object("boot", "boot.img", "type = 5");
     site.file("boot.img", &revisions[0]);
+    // The channel, its companion and the announce session, which has 64 kbit/s or a little more.
+    site.add(&format!("[[interface]]\nname = \"127.0.0.1\"\nbit_rate_kbps = {INTERFACE_KBPS}\n"));
     let mut headend = site.serve(&[]);
     let meter = Meter::start([&group, &companion]);
     let mut finished = Vec::new();
@@ -273,8 +278,10 @@ fn fifty_boxes_in_mid_download_get_one_revision_or_the_other_within_the_bytes_of
     println!(
         "{short:.0} bit/s at most in any 2 s, {long:.0} in any 20 s, {mean:.0} in all; {cap:.0} allowed"
     );
-    // A machine that stalls is made up for at 1.1 times the rate, a second of it at most.
-    assert!(short <= cap * 1.1 && long <= cap * 1.05, "{short}, {long} of {cap} bit/s");
+    // A machine that stalls is made up for, and never beyond what the interface may carry; what waits in a
+    // machine as busy as this one comes later than it was sent.
+    let hard = f64::from(INTERFACE_KBPS * 1_000);
+    assert!(short <= hard * 1.02 && long <= hard * 1.001, "{short}, {long} of {hard} bit/s");
     assert!(mean <= cap * 1.001 && mean >= cap * 0.95, "{mean} of {cap} bit/s");
     assert_eq!(finished[0].0, 0, "boxes at a tenth go over");
     assert!(finished[1].0 < BOXES / 2, "boxes at the half go over: {finished:?}");
