@@ -14,6 +14,7 @@ use crate::spool::{Digest, Revision};
 
 mod absence;
 mod flute;
+mod kills;
 mod prepared;
 mod statements;
 mod stock;

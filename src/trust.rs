@@ -43,6 +43,18 @@ impl Verified {
         counts.map(|it| it.expiry).min().unwrap_or_default()
     }
 
+    /// The release that a statement is, where it is one.
+    pub(crate) fn release(&self, named: &Named) -> Option<&Release> {
+        let number =
+            |release: &&Release| named.location == format!("{}:{}", Kind::Release, release.number);
+        self.releases.iter().find(number)
+    }
+
+    /// The releases with the digests of their documents.
+    pub(crate) fn identified(&self) -> impl Iterator<Item = (&Release, Digest)> {
+        self.statements.iter().filter_map(|named| Some((self.release(named)?, named.digest)))
+    }
+
     /// Whether boxes need a statement to be valid: no later root follows it.
     pub(crate) fn counts(&self, named: &Named) -> bool {
         let newest = self.statements.iter().rev().find(|it| it.kind == Kind::Root);

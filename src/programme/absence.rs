@@ -89,9 +89,15 @@ impl Absence {
         !self.out.contains(&id)
     }
 
-    /// The statements that are said, and when the first of them expires, in Unix seconds.
+    /// The statements that are said, and when the first of them expires, in Unix seconds. Nobody is told
+    /// to reboot for a release that is not said.
     pub(super) fn statements(&self, said: &Said) -> (Vec<Statement>, Option<u64>) {
-        let stays = said.all.iter().filter(|one| !self.unsaid.contains(&one.document));
+        let is_said = |document: &Digest| !self.unsaid.contains(document);
+        let silent = said.releases().filter(|release| !is_said(&release.document));
+        let silent: HashSet<_> = silent.map(|release| release.number).collect();
+        let stays = said.all.iter().filter(|one| {
+            is_said(&one.document) && one.leads_to.is_none_or(|number| !silent.contains(&number))
+        });
         let (statements, expiries): (Vec<_>, Vec<_>) =
             stays.map(|one| (one.statement.clone(), one.expiry)).unzip();
         (statements, expiries.into_iter().flatten().min())

@@ -4,9 +4,10 @@ use std::num::NonZeroU16;
 
 use stbcast_flute::fdt::{File, Kind};
 use stbcast_flute::{STATEMENT_BYTES_MAX, Statement};
-use stbcast_release::Release;
+use stbcast_release::{Order, Release};
 
 use super::Payload;
+use super::kills::Kills;
 use super::stock::Loader;
 use crate::announced;
 use crate::lineup::{Finding, LineUp, ObjectId, Trust};
@@ -34,6 +35,8 @@ pub(crate) fn statement(named: &Named, toi: u32) -> Result<Statement, String> {
 pub(super) struct Said {
     /// In the order they are sent.
     pub(super) all: Vec<SaidOne>,
+    /// What the headend says by itself.
+    pub(super) kills: Option<Kills>,
 }
 
 /// A statement, and what it needs on air.
@@ -46,6 +49,8 @@ pub(super) struct SaidOne {
     pub(super) expiry: Option<u64>,
     /// The release, where it is one.
     release: Option<ReleaseNeeds>,
+    /// The release for which it has boxes reboot.
+    pub(super) leads_to: Option<u64>,
 }
 
 /// A release in the line-up.
@@ -65,6 +70,16 @@ impl ReleaseNeeds {
         let digests = release.objects.iter().map(|it| Digest::from_bytes(it.sha256)).collect();
         let objects = release.objects.iter().filter_map(|it| trust::find(line_up, it)).collect();
         Self { document, number: release.number, digests, objects }
+    }
+}
+
+fn leads_to(named: &Named) -> Option<u64> {
+    match stbcast_release::unverified(&named.bytes) {
+        Ok((stbcast_release::Statement::Action(action), _)) => match action.value.order {
+            Order::Reboot { release, .. } => Some(release),
+            Order::Kill { .. } => None,
+        },
+        _ => None,
     }
 }
 
@@ -98,24 +113,28 @@ impl Loader<'_> {
         let (Some(verified), true) = (verified, findings.is_empty()) else { return Err(findings) };
         let said = verified.statements.iter().map(|named| self.said(&verified, named));
         let all = said.collect::<Result<_, _>>();
-        Ok(Said { all: all.map_err(|message| vec![Finding::error(message)])? })
+        let all = all.map_err(|message| vec![Finding::error(message)])?;
+        let kills = Kills::of(written, &verified, |name, digest| self.number(name, digest));
+        Ok(Said { all, kills })
     }
 
     fn said(&mut self, verified: &Verified, named: &Named) -> Result<SaidOne, String> {
-        let mut releases = verified.releases.iter();
-        let release = releases.find(|it| {
-            named.location == format!("{}:{}", stbcast_release::Kind::Release, it.number)
-        });
-        let release = release.map(|it| ReleaseNeeds::of(self.line_up, named.digest, it));
+        let release =
+            verified.release(named).map(|it| ReleaseNeeds::of(self.line_up, named.digest, it));
         let counts = verified.counts(named).then_some(named.expiry);
         let statement = self.statement(named)?;
-        Ok(SaidOne { document: named.digest, statement, expiry: counts, release })
+        let leads_to = leads_to(named);
+        Ok(SaidOne { document: named.digest, statement, expiry: counts, release, leads_to })
     }
 
     fn statement(&mut self, named: &Named) -> Result<Statement, String> {
-        let slice_bytes = NonZeroU16::new(STATEMENT_BYTES_MAX as u16).unwrap_or(NonZeroU16::MAX);
-        let (url, digest) = (named.location.clone(), named.digest);
-        let toi = self.numbers.of(announced::Revision { url, digest, slice_bytes, fti: None });
+        let toi = self.number(named.location.clone(), named.digest);
         statement(named, toi)
+    }
+
+    /// The number of a statement in the announce session.
+    fn number(&mut self, url: String, digest: Digest) -> u32 {
+        let slice_bytes = NonZeroU16::new(STATEMENT_BYTES_MAX as u16).unwrap_or(NonZeroU16::MAX);
+        self.numbers.of(announced::Revision { url, digest, slice_bytes, fti: None })
     }
 }

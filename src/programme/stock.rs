@@ -125,7 +125,9 @@ impl Stock {
             let channel = rate.map(|rate| channel.programme(rate, kept, wall)).transpose();
             on_air.extend(channel.map_err(refused)?.flatten());
         }
-        let (statements, statements_expire) = absence.statements(said);
+        let (mut statements, statements_expire) = absence.statements(said);
+        let kills = said.kills.iter();
+        statements.extend(kills.flat_map(|kills| kills.statements(killed, wall.0 / 1_000_000)));
         let announce = flute::announce(line_up, &on_air, &statements, wall).map_err(refused)?;
         let is_whole =
             |name: &str| contents.named_by_stbconfig(name).iter().all(|id| absence.has(*id));

@@ -43,6 +43,8 @@ pub(super) struct Headend {
     pub(super) killed: Option<killed::Watch>,
     /// When a change that failed is tried again.
     retry: Option<Instant>,
+    /// Days since 1970 when the control last looked.
+    day: u64,
     pub(super) publisher: Publisher,
     interfaces: interface::Watch,
     pub(super) http: Option<Http>,
@@ -86,6 +88,7 @@ impl Headend {
             stock: None,
             killed,
             retry: None,
+            day: dates::now() / 86_400,
             publisher,
             interfaces: interface::Watch::new(sockets),
             http,
@@ -283,7 +286,10 @@ impl Headend {
         self.desk.polled(&polled);
         let Some((stock, before)) = self.stock.take() else { return };
         let roster = self.roster_of(&stock);
-        let is_due = self.retry.is_some_and(|at| at <= now);
+        // What the headend signs by itself is signed anew each day.
+        let day = dates::now() / 86_400;
+        let is_stale = std::mem::replace(&mut self.day, day) != day && self.has_killed();
+        let is_due = is_stale || self.retry.is_some_and(|at| at <= now);
         let is_spent = self.retry.is_none() && self.publisher.has_spent_overlaps(now);
         let changed = (polled.changed || is_due || is_spent || roster != before)
             .then(|| self.programme_of(&stock, &roster).and_then(|it| self.publish(it)));
@@ -313,6 +319,10 @@ impl Headend {
             None => changes.any_s,
         };
         u64::try_from(at?).ok()
+    }
+
+    fn has_killed(&self) -> bool {
+        self.killed.as_ref().is_some_and(|killed| !killed.killed().is_empty())
     }
 
     fn roster_of(&self, stock: &Stock) -> Roster {

@@ -6,6 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use stbcast_release::{Clock, Identity, Order, When};
 
 use super::*;
+use crate::announced::Numbers;
+use crate::killed;
+use crate::programme::Stock;
+use crate::roster::Roster;
 
 fn action(order: Order) -> Action {
     Action {
@@ -112,6 +116,9 @@ fn a_kill_is_signed_by_the_key_of_the_line_up_and_boxes_obey_it() {
     let with_key = format!("{ALL}\nchannel_key = \"channel.key\"");
     assert!(site.told(&with_key).is_empty(), "{:?}", site.told(&with_key));
     let line_up = site.line_up(&with_key);
+    let said = kinds_said(&site, line_up.clone());
+    assert_eq!(said("release 1"), ["root", "action of 42", "release"]);
+    assert_eq!(said("release 42"), ["root", "kill of 42"], "nobody reboots for a killed release");
     let trust = line_up.trust.unwrap();
     let release = Digest::of(&trust.releases[0].bytes);
     let signer = channel_key(&trust).unwrap();
@@ -127,6 +134,30 @@ fn a_kill_is_signed_by_the_key_of_the_line_up_and_boxes_obey_it() {
     assert_eq!(held.concerns(&action.value, &any), Ok(()));
     let clock = Clock { own: Some(now()), heard: None };
     assert_eq!(held.is_time(&action.value, &clock, 0), Ok(()));
+}
+
+/// What is said of a line-up when one thing is killed, in short.
+fn kinds_said(site: &Site, line_up: LineUp) -> impl Fn(&str) -> Vec<String> {
+    let mut spool =
+        crate::spool::Spool::open(&site.directory.path().join("spool"), 1 << 30).unwrap();
+    let stock = Stock::load(&line_up, &mut spool, &mut Numbers::default());
+    let stock = stock.unwrap_or_else(|findings| panic!("{findings:?}"));
+    let all = Roster::all(&line_up);
+    move |entry| {
+        let killed = [killed::Entry::parse(entry).unwrap()].into_iter().collect();
+        let programme = stock.programme(&all, &killed).unwrap();
+        let short = |said: &stbcast_flute::Statement| {
+            let (statement, _) = stbcast_release::unverified(said.bytes()).unwrap();
+            match statement {
+                Statement::Action(action) => match action.value.order {
+                    Order::Reboot { release, .. } => format!("action of {release}"),
+                    Order::Kill { number, .. } => format!("kill of {number}"),
+                },
+                other => other.kind().to_string(),
+            }
+        };
+        programme.statements.iter().map(short).collect()
+    }
 }
 
 #[test]
