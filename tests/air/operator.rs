@@ -5,7 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use stbcast::contents::Contents;
 use stbcast::lineup::{self, LineUp, ObjectId};
 use stbcast::signed::object_on_air;
-use stbcast_release::{KeyRole, Object, ObjectKind, Permit, Release, Root, SigningKey, digest};
+use stbcast_release::{
+    KeyRole, Object, ObjectKind, Permit, PublicKey, Release, Root, SigningKey, digest,
+};
 
 use super::harness::Site;
 
@@ -38,6 +40,11 @@ pub(crate) fn root(number: u8) -> Vec<u8> {
 /// The same with another release key.
 pub(crate) fn root_with(number: u8, release: u8) -> Vec<u8> {
     sign_root(&document(OPERATOR, number, release))
+}
+
+/// Root 1 with this channel key.
+pub(crate) fn root_with_channel(channel: PublicKey) -> Vec<u8> {
+    sign_root(&Root { channel: KeyRole::new(1, [channel]), ..document(OPERATOR, 1, RELEASE) })
 }
 
 /// The first root of another operator with keys of their own.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use stbcast_bootcast::reboot::{RebootRequests, Wanted};
 use stbcast_release::{Action, Order, When, digest};
 
+use super::control::tell;
 use super::harness::{Program, Site, alone, headend, hear, join, noise, receiver, run};
 use super::operator::{self, CHANNEL, MODEL, OPERATOR};
 use super::schedule::{hear_until, now, schedule};
@@ -256,4 +257,34 @@ fn a_release_that_is_killed_in_mid_download_leaves_the_box_with_the_old_one_for_
     let (code, told) = station.boot("box", &[]);
     assert_eq!((code, &told["outcome"]), (0, &"armed".into()), "{told}");
     station.assert_boots("box", 43, true, 37);
+}
+
+#[test]
+fn the_kill_of_an_operator_reaches_a_box_in_the_middle_of_its_download() {
+    // About four seconds for a cycle.
+    let mut station = Station::new(38, 900);
+    station.sign(42);
+    let key = station.site.path("channel.key");
+    stbcast::keys::create(&key).unwrap();
+    // The root lists the key that the headend holds.
+    let public = stbcast::keys::read_private(&key).unwrap().public().unwrap();
+    station.site.file("1.root.cose", &operator::root_with_channel(public));
+    station.announce(
+        "roots = [\"1.root.cose\"]\nreleases = [\"42.release.cose\"]\nchannel_key = \"channel.key\"",
+    );
+    let _headend = station.site.serve(&[]);
+    let images = join(&station.group);
+    let mut program = station.start("box", &[]);
+    program.wait_for("release 42, security epoch");
+    hear(&images, 60);
+    let (code, text, told) = tell(&station.site, &["kill", "release", "42", "--reason", "bad"]);
+    assert_eq!((code, told.as_str()), (0, ""), "{text}");
+    program.wait_for("release 42 was killed");
+    let (code, stdout) = program.finish();
+    assert_eq!((code, &answer(&stdout)["outcome"]), (1, &"nothing_usable".into()), "{stdout}");
+    // It goes on air again, and this box has learned.
+    let (code, _, told) = tell(&station.site, &["unkill", "release", "42"]);
+    assert_eq!((code, told.as_str()), (0, ""));
+    let (code, told) = station.boot("box", &[]);
+    assert_eq!((code, &told["outcome"]), (1, &"nothing_usable".into()), "{told}");
 }

@@ -223,3 +223,46 @@ fn what_is_no_statement_is_refused_by_name() {
     let told = desk.refused(&["release", "show", "nowhere"]);
     assert!(told.contains("cannot read nowhere"), "{told}");
 }
+
+#[test]
+fn actions_are_signed_shown_and_judged_as_a_box_would() {
+    let desk = Desk::new();
+    let release = desk.build(42, &[]);
+    let by = ["--root", "1.root.cose", "--key", "channel.key"];
+    let sign = |verb: &str, out: &str, more: &[&str]| {
+        let first = ["release", "action", verb, &release, "--out", out];
+        desk.fine(&[&first[..], &by, more].concat())
+    };
+    let more = ["--jitter", "1800", "--idle", "--expires", "1d", "--serial", "1000-1999"];
+    let told = sign("reboot", "reboot.cose", &more);
+    assert!(told.contains("below release 42, when nobody watches, spread over 1800 s"), "{told}");
+    assert!(told.contains("1000-1999"), "{told}");
+    sign("kill", "kill.cose", &[]);
+    let shown: serde_json::Value =
+        serde_json::from_str(&desk.fine(&["release", "show", "kill.cose", "--json"])).unwrap();
+    assert_eq!((&shown["kind"], &shown["order"]), (&"action".into(), &"kill".into()), "{shown}");
+    assert_eq!(shown["release"], 42);
+    let usual = ["--root", "1.root.cose", "--model", "arris-vip1113", "--serial"];
+    let verify = |file: &str, more: &[&str]| {
+        let first = ["release", "verify", file];
+        desk.run(&[&first[..], &usual, more].concat())
+    };
+    let (code, told, _) = verify("reboot.cose", &["1500", "--runs", "41"]);
+    assert!(code == 0 && told.contains("the box reboots"), "{told}");
+    let (code, _, told) = verify("reboot.cose", &["1500", "--runs", "42"]);
+    assert!(code == 1 && told.contains("it stays on"), "{told}");
+    let (code, _, told) = verify("reboot.cose", &["2500"]);
+    assert!(code == 1 && told.contains("not for the box `2500`"), "{told}");
+    let (code, told, _) = verify("kill.cose", &["1500"]);
+    assert!(code == 0 && told.contains("never installs release 42"), "{told}");
+    // By no other key, for no other model, and not for longer than is legal.
+    for (more, part) in [
+        (&["--key", "release.key"][..], "is no channel key of the root"),
+        (&["--key", "channel.key", "--model", "vip1"], "not for `vip1`"),
+        (&["--key", "channel.key", "--expires", "8d"], "at most 7 days"),
+    ] {
+        let first = ["release", "action", "kill", &release, "--root", "1.root.cose", "--out", "x"];
+        let told = desk.refused(&[&first[..], more].concat());
+        assert!(told.contains(part), "{told}");
+    }
+}

@@ -56,7 +56,7 @@ struct Common {
     /// time of now in Unix seconds.
     #[arg(long, value_name = "NUMBER")]
     number: Option<u64>,
-    /// From when on it is valid: 2027-06-30, a time by RFC 3339, or 2h; without it from now on.
+    /// From when on it is valid: 2027-06-30, a time by RFC 3339, or 1d; without it from now on.
     #[arg(long, value_parser = dates::unix_s, value_name = "TIME")]
     not_before: Option<u64>,
     /// Until when it is valid, at most 7 days later; without it for a day, a kill for 7 days.
