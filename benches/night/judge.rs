@@ -166,3 +166,14 @@ pub(super) fn paces(metrics: &str) -> Paces {
     };
     metrics.lines().filter_map(pace).collect()
 }
+
+/// How many turns of channels the headend's metrics count, and how many of them more than 1 ms late.
+pub(super) fn late(metrics: &str) -> (f64, f64) {
+    let bucket = |bound: &str| {
+        let name = format!("stbcast_pacing_lag_seconds_bucket{{le=\"{bound}\"}} ");
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name.as_str()));
+        value.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or(0.0)
+    };
+    let all = bucket("+Inf");
+    (all, all - bucket("0.001"))
+}

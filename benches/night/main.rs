@@ -13,7 +13,9 @@
 //!
 //! A rate is IP bytes by time stamps over a *steady span*: from where the log says that the line-up is
 //! on air to the next reload. The lag of a datagram is how far it is behind the schedule of the
-//! earliest ones around it; only channels that the lap does not change are judged, all of the time.
+//! earliest ones around it, by the stamps, which the kernel sets late where many programs want the
+//! processor; beside it stands how often the headend itself was more than a millisecond late. Only
+//! channels that the lap does not change are judged, all of the time.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -94,6 +96,8 @@ struct Night {
     settled: Vec<f64>,
     /// Cores while idle, and while line-ups change.
     cores: [f64; 2],
+    /// Turns of channels, and those more than a millisecond late, by the headend's own count.
+    late: [(f64, f64); 2],
     path: String,
 }
 
@@ -109,6 +113,7 @@ impl Night {
         tap.take();
         let (mut judge, mut memory, mut settled) = (Judge::default(), 0, Vec::new());
         let mut used = [(0.0, 0.0); 2];
+        let (mut late, mut before) = ([(0.0, 0.0); 2], judge::late(&headend.scrape()));
         for number in 0..2 * plan.idle + plan.reloads {
             let begun = Instant::now();
             let cpu = headend.on_air_cpu_seconds();
@@ -128,7 +133,11 @@ impl Night {
                 std::thread::sleep(Duration::from_millis(100));
             }
             let lap = Lap { steady, reloads, changed };
-            let paces = judge::paces(&headend.scrape());
+            let metrics = headend.scrape();
+            let (paces, turns) = (judge::paces(&metrics), judge::late(&metrics));
+            let sum = &mut late[usize::from(reloads)];
+            *sum = (sum.0 + turns.0 - before.0, sum.1 + turns.1 - before.1);
+            before = turns;
             judge.lap(&lap, &site, &paces, &tap.take());
             let spent = &mut used[usize::from(reloads)];
             spent.0 += headend.on_air_cpu_seconds() - cpu;
@@ -140,7 +149,7 @@ impl Night {
         headend.process.end();
         tap.stop();
         let cores = used.map(|(seconds, wall)| seconds / wall);
-        Self { judge, memory, errors, refused, settled, cores, path }
+        Self { judge, memory, errors, refused, settled, cores, late, path }
     }
 
     fn report(&self) {
@@ -152,12 +161,15 @@ impl Night {
             "p99.9",
             "max",
             "cores of the headend",
+            "turns > 1 ms late, per mille",
         ]);
         let rows = [("idle", &self.judge.idle), ("reloads", &self.judge.reloads)];
-        for ((what, lags), cores) in rows.into_iter().zip(self.cores) {
+        for (((what, lags), cores), late) in rows.into_iter().zip(self.cores).zip(self.late) {
+            let late = late.1 * 1_000.0 / late.0;
             let part = |part| figure(lags.part(part));
             let count = lags.count().to_string();
-            let cells = [part(0.5), part(0.99), part(0.999), part(1.0), figure(cores)];
+            let cells =
+                [part(0.5), part(0.99), part(0.999), part(1.0), figure(cores), figure(late)];
             table.row([what.to_owned(), count].into_iter().chain(cells).collect());
         }
         let reloads = self.settled.len();
