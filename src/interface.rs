@@ -50,3 +50,22 @@ pub(crate) fn find(text: &str) -> Result<Interface, NotFound> {
     };
     Ok(Interface { name: first.name.clone(), ipv4, index: first.index })
 }
+
+/// One name for an interface that is written by name here and by address there, so that a budget and the
+/// channels it is for meet. What this machine does not have stays as it is written. Looks at the system.
+pub(crate) fn canonical(written: &str) -> String {
+    find(written).map_or_else(|_| written.to_owned(), |found| found.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_and_its_address_are_one_interface_and_an_absent_one_stays_as_it_is_written() {
+        let by_address = canonical("127.0.0.1");
+        assert_ne!(by_address, "127.0.0.1");
+        assert_eq!(canonical(&by_address), by_address);
+        assert_eq!(canonical("no-such-interface"), "no-such-interface");
+    }
+}

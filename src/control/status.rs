@@ -168,7 +168,8 @@ pub struct SpoolStatus {
 /// An interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceStatus {
-    /// Its name as written; none where the routing table decides.
+    /// Its name, however it is written; as written where this machine does not have it, and none where the
+    /// routing table decides.
     pub name: Option<String>,
     /// Bits of IP per second that it may carry, where the line-up says so.
     pub cap_bps: Option<u64>,

@@ -66,12 +66,6 @@ pub(crate) enum Why {
     Never,
 }
 
-/// One name for an interface that is written by name here and by address there. What this machine does
-/// not have is as it is written.
-fn resolved(written: &str) -> String {
-    interface::find(written).map_or_else(|_| written.to_owned(), |found| found.name)
-}
-
 impl Budget {
     /// Of a line-up whose announce session takes `announce_bps`.
     ///
@@ -81,12 +75,13 @@ impl Budget {
         if line_up.interfaces.is_empty() {
             return Ok(Self::default());
         }
-        let names: Vec<_> = line_up.interfaces.iter().map(|it| resolved(&it.name)).collect();
+        let names: Vec<_> =
+            line_up.interfaces.iter().map(|it| interface::canonical(&it.name)).collect();
         let place = |written: Option<&String>| {
             let written = written?;
             let verbatim = line_up.interfaces.iter().position(|it| it.name == *written);
             verbatim.or_else(|| {
-                let name = resolved(written);
+                let name = interface::canonical(written);
                 names.iter().position(|it| *it == name)
             })
         };

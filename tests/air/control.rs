@@ -68,13 +68,28 @@ fn status_tells_what_is_on_air_how_fast_and_how_far() {
     assert_eq!(channel["objects"][0]["sha256"].as_str().unwrap().len(), 64);
     assert_eq!((&status["generation"], &status["settled"]), (&1.into(), &true.into()));
     assert!(status["announce"]["group"].is_string() && status["http"].is_null());
-    assert_eq!(status["interfaces"][0]["name"], "127.0.0.1");
+    assert_eq!(
+        status["interfaces"][0]["name"], "lo",
+        "by its name, though it is served on 127.0.0.1"
+    );
     assert!(status["spool"]["used_bytes"].as_u64().unwrap() >= 500_000);
     let (code, text, _) = tell(&site, &["status"]);
     assert_eq!(code, 0);
     for shown in ["line-up 1 of ", "images", "on air", "announced on ", "spool "] {
         assert!(text.contains(shown), "{text}");
     }
+}
+
+#[test]
+fn status_tells_the_cap_of_an_interface_that_the_channel_names_by_its_address() {
+    let (mut site, _) = site();
+    site.replace("slice_bytes = 1000", "slice_bytes = 1000\ninterface = \"127.0.0.1\"");
+    site.add("[[interface]]\nname = \"lo\"\nbit_rate_kbps = 9000\n");
+    let _headend = site.serve(&[]);
+    let status = status(&site);
+    let interfaces = status["interfaces"].as_array().unwrap();
+    let told: Vec<_> = interfaces.iter().map(|it| (&it["name"], &it["cap_bps"])).collect();
+    assert_eq!(told, [(&"lo".into(), &9_000_000.into())]);
 }
 
 #[test]

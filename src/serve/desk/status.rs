@@ -11,7 +11,7 @@ use crate::control::{
 use crate::lineup::{ANNOUNCE_NAME, Channel};
 use crate::meter::{self, Reading};
 use crate::programme::ChannelProgramme;
-use crate::{clock, dates, telemetry};
+use crate::{clock, dates, interface, telemetry};
 
 impl Desk {
     /// Bits of IP per second that a channel sent of late.
@@ -128,20 +128,20 @@ impl Headend {
     }
 
     fn interfaces(&self) -> Vec<InterfaceStatus> {
-        let mut sent: BTreeMap<Option<&str>, u64> = BTreeMap::new();
+        let mut sent: BTreeMap<Option<String>, u64> = BTreeMap::new();
         for told in self.publisher.told() {
             let name = &told.channel.name;
             let bps = meter::read(name).map_or(0, |it| self.desk.measured_bps(name, &it));
-            *sent.entry(told.channel.interface.as_deref()).or_default() += bps;
+            let interface = told.channel.interface.as_deref().map(interface::canonical);
+            *sent.entry(interface).or_default() += bps;
         }
         let line_up = self.stock.as_ref().map(|(stock, _)| stock.line_up());
-        let cap = |name: Option<&str>| {
-            let mut budgets = line_up?.interfaces.iter();
-            Some(budgets.find(|budget| Some(budget.name.as_str()) == name)?.bit_rate_bps)
-        };
-        let status = |(name, measured_bps): (Option<&str>, u64)| InterfaceStatus {
-            name: name.map(str::to_owned),
-            cap_bps: cap(name),
+        let budgets = line_up.iter().flat_map(|line_up| &line_up.interfaces);
+        let caps: BTreeMap<_, _> =
+            budgets.map(|it| (interface::canonical(&it.name), it.bit_rate_bps)).collect();
+        let status = |(name, measured_bps): (Option<String>, u64)| InterfaceStatus {
+            cap_bps: name.as_ref().and_then(|name| caps.get(name).copied()),
+            name,
             measured_bps,
         };
         sent.into_iter().map(status).collect()
