@@ -157,7 +157,12 @@ pub struct Channel {
 impl Channel {
     /// Name of its companion in log and metrics.
     pub fn companion_name(&self) -> String {
-        format!("{} repair", self.name)
+        Self::companion_of(&self.name)
+    }
+
+    /// The same of the channel with this name.
+    pub fn companion_of(name: &str) -> String {
+        format!("{name} repair")
     }
 
     /// The channel as it is sent: what it follows is not part of that.

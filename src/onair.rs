@@ -68,6 +68,14 @@ impl Launch {
         &self.programme.channel.name
     }
 
+    pub(crate) const fn programme(&self) -> &ChannelProgramme {
+        &self.programme
+    }
+
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
     /// Bits of IP per second.
     pub(crate) const fn bit_rate_bps(&self) -> u64 {
         self.programme.channel.bit_rate_bps

@@ -8,6 +8,7 @@ use stbcast_flute::fdt::File;
 use stbcast_infocast::{Entry, Name};
 
 use crate::carousel::Carousel;
+use crate::killed::Killed;
 use crate::lineup::{Channel, Object, Target};
 use crate::repair::RepairSymbols;
 use crate::spool::{Digest, Revision};
@@ -144,8 +145,24 @@ pub struct Absent {
     pub channels: HashSet<String>,
     /// Objects that were killed, or name one that was: names of their channels and their own.
     pub objects: HashSet<(String, Name)>,
-    /// What was killed and is answered over HTTP no more.
-    pub killed: HashSet<Digest>,
+    /// These, and all others that are left out of channels on air.
+    pub out: HashSet<(String, Name)>,
+    /// What was killed, whatever the line-up says of it.
+    pub dead: Dead,
+}
+
+/// Images that were killed: themselves, with their release or with their channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dead {
+    pub(crate) killed: Killed,
+    pub(crate) digests: HashSet<Digest>,
+}
+
+impl Dead {
+    /// Whether an image is killed.
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.digests.contains(digest) || self.killed.is_image(digest)
+    }
 }
 
 #[cfg(test)]

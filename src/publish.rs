@@ -28,16 +28,18 @@ use std::time::{Duration, Instant};
 use stbcast_flute::Statement;
 
 use crate::interface;
-use crate::lineup::{ANNOUNCE_NAME, Finding, InterfaceBudget};
+use crate::lineup::{ANNOUNCE_NAME, Channel, Finding, InterfaceBudget};
 use crate::onair::{Beats, Drivers, Launch, Report};
 use crate::programme::{ChannelProgramme, Programme};
 use crate::spool::Digest;
 use crate::transmit::{Sockets, TransmitError};
 
+mod airing;
 mod announcer;
 mod draft;
 mod overlaps;
 mod statements;
+use airing::Airing;
 use announcer::{Announcer, Ripe};
 use draft::Draft;
 use overlaps::Overlaps;
@@ -61,6 +63,9 @@ pub struct Publisher {
     followers: HashMap<String, Launch>,
     announcer: Option<Announcer>,
     overlaps: Overlaps,
+    airing: Airing,
+    /// Whether channels wait for interfaces that are not there.
+    waits: bool,
     /// What the operator signed, to be said when all changes are on air.
     statements: Vec<Statement>,
     /// The documents of a line-up that is being made: no other one is said meanwhile.
@@ -103,6 +108,8 @@ impl Publisher {
             followers,
             announcer,
             overlaps: Overlaps::default(),
+            airing: Airing::default(),
+            waits: false,
             statements,
             coming,
         }
@@ -144,12 +151,13 @@ impl Publisher {
     /// Publishes a programme. One that is still being published is overtaken.
     ///
     /// # Errors
-    /// When a channel's socket cannot be opened; everything but what must not be on air stays as it was.
-    /// When the system has no thread to give.
+    /// When a channel's socket cannot be opened; everything stays as it was. When the system has no
+    /// thread to give.
     pub fn publish(&mut self, mut programme: Programme) -> Result<Changes, TransmitError> {
-        self.silence(&programme);
+        self.overlaps.kill(&programme.absent.dead);
         self.overlaps.apply(&mut programme, self.generation + 1, Instant::now());
-        let mut draft = Draft::default();
+        let silent = self.airing.absent(&programme.absent);
+        let mut draft = Draft::new(silent);
         for mut channel in programme.channels {
             let companion = channel.companion.take();
             let name = channel.channel.name.clone();
@@ -163,12 +171,13 @@ impl Publisher {
         if let Some(announce) = programme.announce {
             self.add(&mut draft, announce, None)?;
         }
+        self.silence(&draft.silent, &programme.statements);
         // A publication that is overtaken may not have come to its retirements yet.
         self.leaving.extend(self.told.keys().cloned());
         self.leaving.retain(|name| !draft.told.contains_key(name));
         let retirements = self.leaving.iter().cloned().collect();
         let leaving = Stage { retirements, ..Stage::default() };
-        let Draft { announce, images, control, followers, told, unchanged, paced } = draft;
+        let Draft { announce, images, control, followers, told, unchanged, paced, .. } = draft;
         let changed = announce.launches.len()
             + images.launches.len()
             + control.launches.len()
@@ -190,38 +199,73 @@ impl Publisher {
         for launch in paced {
             self.drivers.rate(launch.name().to_owned(), launch.bit_rate_bps());
             // The order of its objects follows from the rate, and changes between two cycles.
-            self.drivers.put(launch)?;
+            self.put(launch)?;
         }
         self.next_stage()?;
         Ok(Changes { changed, unchanged: unchanged.len(), retired })
     }
 
-    /// Takes off the air what must not wait: statements that are not said any more, and channels that
-    /// do not finish their cycle, each with its companion. One whose other objects stay comes back
-    /// without those.
-    fn silence(&mut self, Programme { absent, statements, .. }: &Programme) {
-        if let Some(announcer) = &mut self.announcer {
-            announcer.withdraw(|statement| statements.contains(statement));
+    /// Publishes what the clock and the operator made of a line-up that is on air, at night, with nobody
+    /// watching: a channel whose interface is not there waits for it, and what must not be on air
+    /// leaves whatever fails.
+    ///
+    /// # Errors
+    /// As [`Publisher::publish`].
+    pub fn follow(&mut self, programme: Programme) -> Result<Changes, TransmitError> {
+        let (absent, statements) = (programme.absent.clone(), programme.statements.clone());
+        self.waits = true;
+        let published = self.publish(programme);
+        self.waits = false;
+        if published.is_err() {
+            self.silence(&self.airing.absent(&absent), &statements);
+            self.flush();
+            self.next_stage()?;
         }
-        let is_absent = |told: &ChannelProgramme| {
-            let channel = &told.channel;
-            let mut objects = channel.objects.iter().map(|it| (channel.name.clone(), it.name));
-            absent.channels.contains(&channel.name)
-                || objects.any(|it| absent.objects.contains(&it))
-        };
-        let silent = self.told.values().filter(|told| is_absent(told));
-        let names =
-            silent.flat_map(|told| [told.channel.name.clone(), told.channel.companion_name()]);
-        for name in names.collect::<Vec<_>>() {
-            if self.told.remove(&name).is_none() {
-                continue;
+        published
+    }
+
+    /// A channel that may send one of these, by its name or by the digest of an object.
+    pub fn carries(
+        &self,
+        is_channel: impl Fn(&str) -> bool,
+        is_image: impl Fn(&Digest) -> bool,
+    ) -> Option<&str> {
+        self.airing.carries(is_channel, is_image)
+    }
+
+    /// Takes off the air what must not wait: statements that are not said any more, and channels that
+    /// do not finish their cycle, each with its companion. Nothing that was to put them on air does.
+    fn silence(&mut self, names: &HashSet<String>, statements: &[Statement]) {
+        let stays = |statement: &Statement| statements.contains(statement);
+        self.statements.retain(stays);
+        if let Some(announcer) = &mut self.announcer {
+            announcer.withdraw(stays);
+        }
+        let companions = names.iter().map(|name| Channel::companion_of(name));
+        for name in names.iter().cloned().chain(companions) {
+            self.told.remove(&name);
+            self.followers.remove(&name);
+            self.waiting.remove(&name);
+            self.airing.forget(&name);
+            for stage in &mut self.stages {
+                stage.launches.retain(|launch| launch.name() != name);
             }
             if let Some(announcer) = &mut self.announcer {
                 announcer.forget(&name);
             }
             self.drivers.silence(name, self.generation);
         }
-        self.flush();
+    }
+
+    fn launch(&self, programme: &ChannelProgramme) -> Result<Launch, TransmitError> {
+        let sockets = self.sockets.patient(self.waits);
+        Launch::new(programme.clone(), self.generation + 1, &sockets)
+    }
+
+    /// Gives a channel to its thread.
+    fn put(&mut self, launch: Launch) -> Result<(), TransmitError> {
+        self.airing.give(launch.programme(), launch.generation());
+        self.drivers.put(launch)
     }
 
     /// What stays on air is described at once, and so is what is not on air yet. What changes is
@@ -249,15 +293,16 @@ impl Publisher {
     ) -> Result<bool, TransmitError> {
         let name = programme.channel.name.clone();
         let settled = !self.waiting.contains(&name) && !self.is_staged(&name);
+        let settled = settled && !draft.is_silent(&name);
         let old = self.told.get(&name).filter(|_| settled);
         let stays = old.is_some_and(|old| old.is_same_as(&programme));
         let is_paced = old.is_some_and(|old| old.is_same_but_rate(&programme));
         if stays {
             draft.unchanged.insert(name.clone());
         } else if is_paced {
-            draft.paced.push(Launch::new(programme.clone(), self.generation + 1, &self.sockets)?);
+            draft.paced.push(self.launch(&programme)?);
         } else {
-            let launch = Launch::new(programme.clone(), self.generation + 1, &self.sockets)?;
+            let launch = self.launch(&programme)?;
             match behind {
                 Some(channel) => drop(draft.followers.insert(channel, launch)),
                 None => draft.stage(&programme).launches.push(launch),
@@ -288,6 +333,7 @@ impl Publisher {
             Report::Retired { channel, generation } => {
                 let (channel, generation) = (channel.clone(), *generation);
                 self.leaving.remove(&channel);
+                self.airing.retired(&channel, generation);
                 self.done(&channel, generation)?;
             }
         }
@@ -304,11 +350,6 @@ impl Publisher {
         self.overlaps.due().is_some_and(|due| due <= now)
     }
 
-    /// Old revisions that were killed cannot be completed from the next publication on.
-    pub fn kill_superseded(&mut self, is_killed: impl Fn(&Digest) -> bool) {
-        self.overlaps.kill(is_killed);
-    }
-
     /// Goes on with what was announced long enough ago.
     ///
     /// # Errors
@@ -316,7 +357,7 @@ impl Publisher {
     pub fn on_time(&mut self, now: Instant) -> Result<(), TransmitError> {
         while let Some(ripe) = self.announcer.as_mut().and_then(|announcer| announcer.ripe(now)) {
             match ripe {
-                Ripe::Put(launch) => self.drivers.put(*launch)?,
+                Ripe::Put(launch) => self.put(*launch)?,
                 Ripe::Release(channel) => self.drivers.release(channel, self.generation),
             }
         }
@@ -338,6 +379,7 @@ impl Publisher {
         {
             announcer.note_on_air(channel);
         }
+        self.airing.on_air(channel, generation);
         self.overlaps.on_air(channel, generation, Instant::now());
         if generation != self.generation {
             return Ok(());
@@ -355,7 +397,7 @@ impl Publisher {
         }
         if let Some(launch) = self.followers.remove(channel) {
             self.waiting.insert(launch.name().to_owned());
-            self.drivers.put(launch)?;
+            self.put(launch)?;
         }
         self.flush();
         self.next_stage()
@@ -439,16 +481,19 @@ impl Publisher {
     fn start(&mut self, launch: Launch) -> Result<(), TransmitError> {
         let name = launch.name().to_owned();
         let files = self.told.get(&name).map_or(&[][..], |programme| &programme.files);
-        let Some(announcer) = &mut self.announcer else { return self.drivers.put(launch) };
+        let Some(announcer) = &mut self.announcer else { return self.put(launch) };
         if launch.is_session() {
-            return self.drivers.put(launch);
+            return self.put(launch);
         }
         if announcer.is_on_air(&name) {
             let known = announcer.says(&name, files);
-            return self.drivers.put(if known { launch } else { launch.held() });
+            return self.put(if known { launch } else { launch.held() });
         }
         let since = announcer.describe(&name, files);
         announcer.put_later(launch, since + LEAD);
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! What requests are answered from, swapped whole.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use axum::http::HeaderValue;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::lineup::Target;
 use crate::mapped::Mapped;
-use crate::programme::{Payload, Programme};
+use crate::programme::{Dead, Payload, Programme};
 use crate::spool::Digest;
 
 /// The site there is now. Whoever took it keeps it.
@@ -38,7 +38,7 @@ pub struct Site {
     names: Arc<HashMap<String, HashMap<String, Digest>>>,
     images: HashMap<Digest, Held>,
     /// Images that are not answered any more, whoever still holds them.
-    killed: HashSet<Digest>,
+    dead: Dead,
 }
 
 /// A StbConfig as it is answered.
@@ -137,22 +137,21 @@ impl Site {
         let stbconfigs =
             texts.filter_map(|(name, text)| Some((name.clone(), StbConfig::new(text)?)));
         site.stbconfigs = Arc::new(stbconfigs.collect());
-        site.killed.clone_from(&programme.absent.killed);
+        site.dead.clone_from(&programme.absent.dead);
         site
     }
 
     /// Whether it answers an image that `next` has killed.
     pub(super) fn has_killed_of(&self, next: &Self) -> bool {
-        next.killed.iter().any(|digest| self.images.contains_key(digest))
+        self.images.keys().any(|digest| next.dead.has(digest))
     }
 
     /// This site with the images of another one beside its own, where somebody still holds them.
     pub(super) fn beside(&self, other: &Self) -> Self {
-        let there =
-            |(digest, held): &(&Digest, &Held)| held.is_there() && !self.killed.contains(digest);
+        let there = |(digest, held): &(&Digest, &Held)| held.is_there() && !self.dead.has(digest);
         let images = other.images.iter().chain(&self.images).filter(there);
         Self {
-            killed: self.killed.clone(),
+            dead: self.dead.clone(),
             targets: Arc::clone(&self.targets),
             stbconfigs: Arc::clone(&self.stbconfigs),
             names: Arc::clone(&self.names),

@@ -4,10 +4,11 @@
 use std::collections::HashSet;
 
 use stbcast_flute::Statement;
+use stbcast_infocast::Name;
 
-use super::Absent;
 use super::prepared::PreparedChannel;
 use super::statements::{ReleaseNeeds, Said};
+use super::{Absent, Dead};
 use crate::contents::{Contents, objects};
 use crate::killed::Killed;
 use crate::lineup::{LineUp, ObjectId};
@@ -24,58 +25,87 @@ pub(super) struct Absence {
     pub(super) absent: Absent,
 }
 
+/// A line-up with what is ready of it.
+#[derive(Clone, Copy)]
+pub(super) struct Whole<'a> {
+    pub(super) line_up: &'a LineUp,
+    pub(super) contents: &'a Contents,
+    pub(super) channels: &'a [PreparedChannel],
+    pub(super) said: &'a Said,
+}
+
+impl Whole<'_> {
+    fn digest(&self, id: ObjectId) -> Option<Digest> {
+        self.channels.get(id.channel)?.objects.get(id.object)?.digest
+    }
+
+    fn ids(&self) -> impl Iterator<Item = ObjectId> {
+        objects(self.line_up).map(|(.., id)| id)
+    }
+
+    /// Objects that name one of these.
+    fn naming(&self, out: &HashSet<ObjectId>) -> Vec<ObjectId> {
+        let names =
+            |id, object| self.contents.named_by(id, object).iter().any(|it| out.contains(it));
+        let naming = objects(self.line_up).filter(|(_, object, id)| names(*id, object));
+        naming.map(|(.., id)| id).collect()
+    }
+
+    /// Names of an object's channel and its own.
+    fn names(&self, id: ObjectId) -> Option<(String, Name)> {
+        let (channel, object) = self.line_up.object(id)?;
+        Some((channel.name.clone(), object.name))
+    }
+
+    /// Images that are killed with their release or their channel. What another release names, or
+    /// another channel carries, stays.
+    fn dead(&self, killed: &Killed) -> Dead {
+        let (dead, alive): (Vec<_>, Vec<_>) =
+            self.said.ever().partition(|release| killed.is_release(release.number));
+        let signed = |releases: &[&ReleaseNeeds]| -> HashSet<Digest> {
+            releases.iter().flat_map(|it| it.digests.clone()).collect()
+        };
+        let of_releases = &signed(&dead) - &signed(&alive);
+        let is_killed = |id: &ObjectId| {
+            let channel = self.channels.get(id.channel);
+            channel.is_some_and(|it| killed.is_channel(&it.channel.name))
+        };
+        let (dead, alive): (Vec<_>, Vec<_>) = self.ids().partition(is_killed);
+        let carried = |ids: &[ObjectId]| -> HashSet<Digest> {
+            ids.iter().filter_map(|id| self.digest(*id)).collect()
+        };
+        let of_channels = &carried(&dead) - &carried(&alive);
+        Dead { killed: killed.clone(), digests: &of_releases | &of_channels }
+    }
+}
+
 impl Absence {
-    pub(super) fn of(
-        (line_up, contents): (&LineUp, &Contents),
-        (channels, said): (&[PreparedChannel], &Said),
-        (roster, killed): (&Roster, &Killed),
-    ) -> Self {
+    pub(super) fn of(whole: Whole<'_>, roster: &Roster, killed: &Killed) -> Self {
         let rate = |(place, channel): (usize, &PreparedChannel)| {
             let rate = roster.channels.get(place).copied().flatten();
             rate.filter(|_| !killed.is_channel(&channel.channel.name))
         };
-        let rates: Vec<_> = channels.iter().enumerate().map(rate).collect();
-        let digest = |id: ObjectId| channels.get(id.channel)?.objects.get(id.object)?.digest;
-        let (dead, alive): (Vec<_>, Vec<_>) =
-            said.releases().partition(|release| killed.is_release(release.number));
-        let signed = |releases: &[&ReleaseNeeds]| -> HashSet<Digest> {
-            releases.iter().flat_map(|it| it.digests.clone()).collect()
-        };
-        // What another release names, too, stays.
-        let of_releases = &signed(&dead) - &signed(&alive);
-        let is_killed = |digest: &Digest| killed.is_image(digest) || of_releases.contains(digest);
-        let naming = |out: &HashSet<ObjectId>| -> Vec<ObjectId> {
-            let names =
-                |id, object| contents.named_by(id, object).iter().any(|it| out.contains(it));
-            objects(line_up)
-                .filter(|(_, object, id)| names(*id, object))
-                .map(|(.., id)| id)
-                .collect()
-        };
-        let all = || objects(line_up).map(|(.., id)| id);
-        let mut dead: HashSet<_> =
-            all().filter(|id| digest(*id).as_ref().is_some_and(is_killed)).collect();
-        let digests = dead.iter().filter_map(|id| digest(*id)).collect();
-        dead.extend(naming(&dead));
+        let rates: Vec<_> = whole.channels.iter().enumerate().map(rate).collect();
         let is_silent = |id: &ObjectId| rates.get(id.channel).copied().flatten().is_none();
-        let mut out: HashSet<_> = all().filter(is_silent).chain(roster.off.clone()).collect();
-        out.extend(naming(&out));
-        out.extend(&dead);
+        let dead = whole.dead(killed);
+        let is_dead = |id: &ObjectId| whole.digest(*id).is_some_and(|digest| dead.has(&digest));
+        let mut killed_objects: HashSet<_> = whole.ids().filter(is_dead).collect();
+        killed_objects.extend(whole.naming(&killed_objects));
+        let mut out: HashSet<_> = whole.ids().filter(is_silent).chain(roster.off.clone()).collect();
+        out.extend(whole.naming(&out));
+        out.extend(&killed_objects);
+        let silent = whole.channels.iter().zip(&rates).filter(|(_, rate)| rate.is_none());
+        let absent = Absent {
+            channels: silent.map(|(channel, _)| channel.channel.name.clone()).collect(),
+            objects: killed_objects.iter().filter_map(|id| whole.names(*id)).collect(),
+            out: out.iter().filter_map(|id| whole.names(*id)).collect(),
+            dead,
+        };
         let unsaid = roster.unsaid.iter().map(|digest| Digest::from_bytes(*digest));
-        let unsaid = unsaid.chain(said.releases().filter_map(|release| {
+        let unsaid = unsaid.chain(whole.said.releases().filter_map(|release| {
             let is_whole = release.objects.iter().all(|id| !out.contains(id));
             (killed.is_release(release.number) || !is_whole).then_some(release.document)
         }));
-        let silent = channels.iter().zip(&rates).filter(|(_, rate)| rate.is_none());
-        let named = |id: &ObjectId| {
-            let (channel, object) = line_up.object(*id)?;
-            Some((channel.name.clone(), object.name))
-        };
-        let absent = Absent {
-            channels: silent.map(|(channel, _)| channel.channel.name.clone()).collect(),
-            objects: dead.iter().filter_map(named).collect(),
-            killed: digests,
-        };
         Self { unsaid: unsaid.collect(), rates, out, absent }
     }
 

@@ -30,6 +30,9 @@ pub(crate) fn statement(named: &Named, toi: u32) -> Result<Statement, String> {
     Statement::new(file, named.bytes.clone()).map_err(|error| refused(&error))
 }
 
+/// Releases of line-ups before that are remembered.
+const PAST_MAX: usize = 64;
+
 /// The statements of a line-up.
 #[derive(Default)]
 pub(super) struct Said {
@@ -37,6 +40,8 @@ pub(super) struct Said {
     pub(super) all: Vec<SaidOne>,
     /// What the headend says by itself.
     pub(super) kills: Option<Kills>,
+    /// Releases of line-ups before, the last ones first.
+    past: Vec<ReleaseNeeds>,
 }
 
 /// A statement, and what it needs on air.
@@ -54,6 +59,7 @@ pub(super) struct SaidOne {
 }
 
 /// A release in the line-up.
+#[derive(Clone)]
 pub(super) struct ReleaseNeeds {
     /// Digest of the document.
     pub(super) document: Digest,
@@ -88,6 +94,17 @@ impl Said {
     pub(super) fn releases(&self) -> impl Iterator<Item = &ReleaseNeeds> {
         self.all.iter().filter_map(|one| one.release.as_ref())
     }
+
+    /// These, and those of line-ups before.
+    pub(super) fn ever(&self) -> impl Iterator<Item = &ReleaseNeeds> {
+        self.releases().chain(&self.past)
+    }
+
+    /// Comes after others.
+    pub(super) fn follow(&mut self, before: &Self) {
+        let is_new = |it: &&ReleaseNeeds| self.releases().all(|own| own.document != it.document);
+        self.past = before.ever().filter(is_new).take(PAST_MAX).cloned().collect();
+    }
 }
 
 impl Loader<'_> {
@@ -115,7 +132,7 @@ impl Loader<'_> {
         let all = said.collect::<Result<_, _>>();
         let all = all.map_err(|message| vec![Finding::error(message)])?;
         let kills = Kills::of(written, &verified, |name, digest| self.number(name, digest));
-        Ok(Said { all, kills })
+        Ok(Said { all, kills, past: Vec::new() })
     }
 
     fn said(&mut self, verified: &Verified, named: &Named) -> Result<SaidOne, String> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use stbcast_flute::Fti;
 use stbcast_object::Micros;
 
-use super::absence::Absence;
+use super::absence::{Absence, Whole};
 use super::prepared::{Prepared, PreparedChannel, Sent};
 use super::statements::Said;
 use super::{Payload, Programme, flute};
@@ -108,6 +108,12 @@ impl Stock {
         self.channels.get(id.channel)?.objects.get(id.object)?.digest
     }
 
+    /// Comes after another line-up, whose releases can still be killed: their images may be on air for
+    /// a while.
+    pub fn follow(&mut self, before: &Self) {
+        self.said.follow(&before.said);
+    }
+
     /// What of it is on air by `roster`, without what was killed. Bootcast informations, StbConfigs and
     /// releases are left out together with what they name: boxes would look for it in vain at each boot.
     ///
@@ -116,7 +122,7 @@ impl Stock {
     pub fn programme(&self, roster: &Roster, killed: &Killed) -> Result<Programme, Vec<Finding>> {
         let refused = |message| vec![Finding::error(message)];
         let Self { line_up, contents, channels, said, stbconfigs, .. } = self;
-        let absence = Absence::of((line_up, contents), (channels, said), (roster, killed));
+        let absence = Absence::of(Whole { line_up, contents, channels, said }, roster, killed);
         let wall = clock::wall();
         let mut on_air = Vec::new();
         for (place, channel) in channels.iter().enumerate() {

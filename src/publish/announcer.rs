@@ -30,6 +30,15 @@ pub(super) enum Ripe {
     Release(String),
 }
 
+impl Ripe {
+    fn channel(&self) -> &str {
+        match self {
+            Self::Put(launch) => launch.name(),
+            Self::Release(channel) => channel,
+        }
+    }
+}
+
 impl Announcer {
     /// Another publication begins: what waited is not wanted any more.
     pub(super) fn overtake(&mut self) {
@@ -54,6 +63,7 @@ impl Announcer {
     /// Says nothing more of a channel, which leaves.
     pub(super) fn forget(&mut self, channel: &str) {
         self.on_air.remove(channel);
+        self.later.retain(|(_, ripe)| ripe.channel() != channel);
         self.changed |= self.said.remove(channel).is_some_and(|(files, _)| !files.is_empty());
     }
 

@@ -19,7 +19,7 @@ use crate::carousel::Carousel;
 use crate::clock;
 use crate::lineup::Overlap;
 use crate::overlap::{Rates, datagram_bytes, span};
-use crate::programme::{ChannelProgramme, Payload, Programme};
+use crate::programme::{ChannelProgramme, Dead, Payload, Programme};
 use crate::repair::RepairSymbols;
 use crate::spool::Digest;
 
@@ -57,7 +57,9 @@ impl Overlaps {
     pub(super) fn apply(&mut self, programme: &mut Programme, generation: u64, now: Instant) {
         let is_on = |name: &str| {
             let mut channels = programme.channels.iter();
-            channels.any(|it| it.channel.name == name && it.channel.overlap.is_some())
+            let has =
+                |it: &ChannelProgramme| it.channel.overlap.is_some() && it.companion.is_some();
+            channels.any(|it| it.channel.name == name && has(it))
         };
         // A channel that leaves the air, or has none any more, ends its overlap.
         self.aired.retain(|name, _| is_on(name));
@@ -70,6 +72,9 @@ impl Overlaps {
             };
             let revisions = revisions(channel);
             self.run(channel, &overlap, &revisions, now);
+            // One that could not be published before.
+            self.launched
+                .retain(|(of, name, _)| *of != generation || *name != channel.channel.name);
             self.launched.push((generation, channel.channel.name.clone(), revisions));
             if let Some(running) = self.running.get(&channel.channel.name) {
                 overlay(channel, running, &overlap);
@@ -133,11 +138,11 @@ impl Overlaps {
         self.running.values().filter_map(|running| running.until).min()
     }
 
-    /// What was killed cannot be completed from the next publication on.
-    pub(super) fn kill(&mut self, is_killed: impl Fn(&Digest) -> bool) {
+    /// What was killed cannot be completed any more.
+    pub(super) fn kill(&mut self, dead: &Dead) {
         let stays = |revision: &Revision| {
             let digest = revision.file.sha256.map(Digest::from_bytes);
-            !digest.is_some_and(|digest| is_killed(&digest))
+            !digest.is_some_and(|digest| dead.has(&digest))
         };
         for revisions in self.aired.values_mut() {
             revisions.retain(stays);

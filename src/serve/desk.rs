@@ -1,6 +1,6 @@
 //! Answers to those who ask on the control socket.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -271,14 +271,11 @@ impl Headend {
         }
     }
 
-    /// A channel that was told to send what is killed.
+    /// A channel that may still send what is killed.
     fn carries(&self, killed: &Killed) -> Option<&str> {
-        let gone: &HashSet<Digest> = &self.desk.absent.killed;
-        let is = |digest: &Digest| gone.contains(digest) || killed.is_image(digest);
-        let channel = self.publisher.told().find(|told| {
-            killed.is_channel(&told.channel.name) || told.digests.iter().flatten().any(is)
-        });
-        channel.map(|told| told.channel.name.as_str())
+        let dead = &self.desk.absent.dead;
+        let is_dead = |digest: &Digest| dead.has(digest) || killed.is_image(digest);
+        self.publisher.carries(|name| killed.is_channel(name), is_dead)
     }
 
     /// Replies when every sending thread has done all that it was told until now.

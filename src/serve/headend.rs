@@ -16,12 +16,12 @@ use crate::interface;
 use crate::killed::{self, Killed};
 use crate::onair::{Drivers, Report};
 use crate::programme::{Programme, Stock};
-use crate::publish::Publisher;
+use crate::publish::{Changes, Publisher};
 use crate::roster::Roster;
 use crate::spool::Spool;
 use crate::systemd::Service;
 use crate::telemetry;
-use crate::transmit::{Sockets, TransmitPath};
+use crate::transmit::{Sockets, TransmitError, TransmitPath};
 use crate::{clock, dates};
 
 /// How often the control looks at the clock and at files.
@@ -169,6 +169,7 @@ impl Headend {
     /// The first line-up must go on air. A later one that is bad is refused with the reason, and
     /// the old one stays on air.
     fn on_loaded(&mut self, loaded: Result<Loaded, JoinError>) -> Result<(), ServeError> {
+        // A fault of this program, which is told by its panic.
         let (house, stock) = loaded.map_err(|error| ServeError::Other(error.to_string()))?;
         if let Ok(bytes) = house.spool.used_bytes() {
             telemetry::store_bytes(bytes);
@@ -242,7 +243,10 @@ impl Headend {
     }
 
     /// Puts another line-up on air. Everything that can be refused is done before anything changes.
-    fn take(&mut self, stock: Stock, warnings: Vec<String>) -> Result<Reloaded, ServeError> {
+    fn take(&mut self, mut stock: Stock, warnings: Vec<String>) -> Result<Reloaded, ServeError> {
+        if let Some((before, _)) = &self.stock {
+            stock.follow(before);
+        }
         let roster = self.roster_of(&stock);
         let programme = self.programme_of(&stock, &roster)?;
         for caution in self.publisher.cautions(&programme) {
@@ -264,8 +268,9 @@ impl Headend {
         if self.publisher.generation() == 0 {
             self.publisher.cap(caps);
         }
-        self.publish(programme)?;
+        self.publish(programme, Publisher::publish)?;
         self.publisher.cap(&stock.line_up().interfaces);
+        log::interfaces(stock.line_up());
         (self.stock, self.retry) = (Some((stock, roster)), None);
         let generation = self.publisher.generation();
         Ok(Reloaded { accepted: true, generation, changes, warnings, ..Reloaded::default() })
@@ -291,8 +296,10 @@ impl Headend {
         let is_stale = std::mem::replace(&mut self.day, day) != day && self.has_killed();
         let is_due = is_stale || self.retry.is_some_and(|at| at <= now);
         let is_spent = self.retry.is_none() && self.publisher.has_spent_overlaps(now);
-        let changed = (polled.changed || is_due || is_spent || roster != before)
-            .then(|| self.programme_of(&stock, &roster).and_then(|it| self.publish(it)));
+        let changed = (polled.changed || is_due || is_spent || roster != before).then(|| {
+            self.publisher.cap(&stock.line_up().interfaces);
+            self.programme_of(&stock, &roster).and_then(|it| self.publish(it, Publisher::follow))
+        });
         self.stock = Some((stock, roster));
         match changed {
             Some(Ok(())) => self.retry = None,
@@ -337,15 +344,15 @@ impl Headend {
         stock.programme(roster, killed).map_err(refused)
     }
 
-    fn publish(&mut self, programme: Programme) -> Result<(), ServeError> {
+    fn publish(
+        &mut self,
+        programme: Programme,
+        how: fn(&mut Publisher, Programme) -> Result<Changes, TransmitError>,
+    ) -> Result<(), ServeError> {
         telemetry::statements(programme.statements.len(), programme.statements_expire);
         self.desk.publishes(&programme);
         let site = self.http.as_ref().map(|_| Site::of(&programme));
-        if let Some(killed) = &self.killed {
-            let killed = killed.killed();
-            self.publisher.kill_superseded(|digest| killed.is_image(digest));
-        }
-        let changes = self.publisher.publish(programme);
+        let changes = how(&mut self.publisher, programme);
         let changes = changes.map_err(|error| ServeError::Other(error.to_string()))?;
         tracing::info!(
             "line-up {}: {} channels change, {} stay, {} leave",

@@ -1,5 +1,7 @@
 //! What the log says of what is on air.
 
+use crate::interface::{self, NotFound};
+use crate::lineup::LineUp;
 use crate::programme::{ChannelProgramme, Programme};
 
 /// Tells what is about to go on air.
@@ -26,5 +28,15 @@ pub(super) fn describe(programme: &Programme) {
             channel.bit_rate_bps,
             channel.ttl
         );
+    }
+}
+
+/// Warns of interfaces that are not there yet: a channel waits for its own when its window opens.
+pub(super) fn interfaces(line_up: &LineUp) {
+    for channel in line_up.channels.iter().filter(|channel| channel.schedule.is_some()) {
+        let found = channel.interface.as_deref().map(interface::find);
+        if let Some(Err(NotFound::Absent(why))) = found {
+            tracing::warn!("channel {}: waits for its interface: {why}", channel.name);
+        }
     }
 }

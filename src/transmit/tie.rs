@@ -135,12 +135,19 @@ impl Tie {
 pub struct Sockets {
     path: TransmitPath,
     ties: Arc<Mutex<Vec<Weak<Tie>>>>,
+    /// Whether interfaces that have never been there are waited for.
+    waits: bool,
 }
 
 impl Sockets {
     /// None open yet; all of them will send by `path`.
     pub fn new(path: TransmitPath) -> Self {
-        Self { path, ties: Arc::default() }
+        Self { path, ties: Arc::default(), waits: false }
+    }
+
+    /// The same, which wait for an interface that has never been there, where they are to.
+    pub(crate) fn patient(&self, waits: bool) -> Self {
+        Self { waits, ..self.clone() }
     }
 
     /// Opens the socket of a channel. Where its interface is not there any more that other channels
@@ -156,7 +163,11 @@ impl Sockets {
             Err(error) => {
                 let is_it = |tie: &Arc<Tie>| tie.spec().interface == channel.interface;
                 let known = self.ties().into_iter().find(|tie| is_away(&error) && is_it(tie));
-                let interface = known.ok_or(error)?.interface.clone();
+                let interface = match known {
+                    Some(tie) => tie.interface.clone(),
+                    None if self.waits && is_away(&error) => channel.interface.clone(),
+                    None => return Err(error),
+                };
                 (Tie::new(channel, interface, None), None)
             }
         };

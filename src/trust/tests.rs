@@ -427,7 +427,7 @@ fn a_killed_release_and_one_whose_object_is_off_the_air_are_not_said() {
         let programme = stock.programme(roster, &killed).unwrap();
         let location = |it: &stbcast_flute::Statement| it.file().location.as_str().to_owned();
         let said: Vec<_> = programme.statements.iter().map(location).collect();
-        (said.join(" "), programme.statements_expire.is_some(), programme.absent.killed.len())
+        (said.join(" "), programme.statements_expire.is_some(), programme.absent.dead.digests.len())
     };
     let all = Roster::all(&line_up);
     let both = "root:1 release:42".to_owned();

@@ -165,15 +165,15 @@ fn what_is_killed_is_completed_no_more() {
     site.publish(2, 9);
     site.on_air();
     let digests: Vec<_> = first.channels[0].digests.iter().map(|digest| digest.unwrap()).collect();
-    site.overlaps.kill(|digest| *digest == digests[0]);
+    site.overlaps.kill(&dead([digests[0]]));
     let one = site.publish(2, 9);
     assert_eq!(superseded(&one), [tois(&first)[1]]);
-    site.overlaps.kill(|digest| *digest == digests[1]);
+    site.overlaps.kill(&dead([digests[1]]));
     let none = site.publish(2, 9);
     assert!(superseded(&none).is_empty() && said(&none) == [None, None]);
     // What was killed on air is not superseded by what replaces it.
     let on_air: Vec<_> = none.channels[0].digests.iter().flatten().copied().collect();
-    site.overlaps.kill(|digest| on_air.contains(digest));
+    site.overlaps.kill(&dead(on_air));
     assert!(superseded(&site.publish(4, 5)).is_empty());
 }
 
@@ -189,4 +189,8 @@ fn a_channel_that_leaves_the_air_ends_its_overlap() {
     assert_eq!(site.overlaps.due(), None);
     let later = site.publish(3, 9);
     assert!(superseded(&later).is_empty(), "nobody is in mid-download");
+}
+
+fn dead(digests: impl IntoIterator<Item = Digest>) -> Dead {
+    Dead { digests: digests.into_iter().collect(), ..Dead::default() }
 }
