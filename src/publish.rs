@@ -133,6 +133,11 @@ impl Publisher {
         self.told.values()
     }
 
+    /// Names of channels and companions that are to leave, and may still complete their cycle.
+    pub fn leaving(&self) -> impl Iterator<Item = &str> {
+        self.leaving.iter().map(String::as_str)
+    }
+
     /// Whether a channel has not come to what it was told to be.
     pub fn is_pending(&self, name: &str) -> bool {
         self.waiting.contains(name) || self.is_staged(name)
