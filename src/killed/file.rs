@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::FlockOperation;
 
 use super::{Digits, Entry, Killed, KilledError, system};
+use crate::spool::is_full;
 
 /// Largest file read, in bytes: some ten thousand lines.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -82,7 +83,9 @@ pub fn add(path: &Path, entry: &Entry, reason: &str) -> Result<bool, KilledError
     let directory = directory(path);
     fs::create_dir_all(directory).map_err(system("make", directory))?;
     let _lock = lock(directory)?;
-    let mut bytes = bytes(path)?.unwrap_or_else(|| HEADER.as_bytes().to_vec());
+    let there = bytes(path)?;
+    let length = there.as_ref().map(Vec::len);
+    let mut bytes = there.unwrap_or_else(|| HEADER.as_bytes().to_vec());
     if text(&bytes).killed.contains(entry) {
         return Ok(false);
     }
@@ -93,8 +96,38 @@ pub fn add(path: &Path, entry: &Entry, reason: &str) -> Result<bool, KilledError
     let reason = one_line(reason);
     let colon = if reason.is_empty() { "" } else { ": " };
     bytes.extend_from_slice(format!("{entry}  # {time}{colon}{reason}\n").as_bytes());
-    write(path, &bytes)?;
+    match (write(path, &bytes), length) {
+        (Err(KilledError::System { error, .. }), Some(length)) if is_full(&error) => {
+            append(path, length, bytes.get(length..).unwrap_or_default())
+        }
+        (written, _) => written,
+    }?;
     Ok(true)
+}
+
+/// Makes the file with nothing in it that counts, where there is none: on a disk that is full later, a
+/// line more in a file that is there still finds room. Best effort.
+pub(super) fn prepare(path: &Path) {
+    let directory = directory(path);
+    if fs::create_dir_all(directory).is_ok()
+        && let Ok(_lock) = lock(directory)
+        && matches!(bytes(path), Ok(None))
+        && let Err(error) = write(path, HEADER.as_bytes())
+    {
+        tracing::warn!("{error}");
+    }
+}
+
+/// Adds to a file of so many bytes where it lies, since the disk has no room for another one.
+fn append(path: &Path, length: usize, more: &[u8]) -> Result<(), KilledError> {
+    let failed = system("write", path);
+    let mut file = File::options().append(true).open(path).map_err(&failed)?;
+    let appended = file.write_all(more).and_then(|()| file.sync_all());
+    if appended.is_err() {
+        // A part of a line may mean something else than the line.
+        let _ = file.set_len(length as u64).and_then(|()| file.sync_all());
+    }
+    appended.map_err(failed)
 }
 
 /// Removes the lines that say this, and gives what they said; for an image those of fewer digits, too,

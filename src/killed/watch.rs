@@ -34,11 +34,12 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Reads the file before anything goes on air.
+    /// Reads the file before anything goes on air; it is made where there is none.
     ///
     /// # Errors
     /// As [`super::read`]: what was killed is not known then, and nothing may go on air.
     pub fn open(path: &Path) -> Result<Self, KilledError> {
+        file::prepare(path);
         let bytes = file::bytes(path)?;
         let killed = match &bytes {
             Some(bytes) => file::text(bytes).whole(path)?,

@@ -149,6 +149,39 @@ fn group_of(site: &Site, channel: &str) -> String {
 }
 
 #[test]
+fn a_schedule_follows_a_clock_that_steps_within_two_seconds() {
+    let hosts = Hosts::new();
+    let mut site = Site::new();
+    site.channel("always", 64, 1_000);
+    site.object("boot", "boot.img", "");
+    let group = site.channel("images", KBPS, 1_000);
+    site.channel_key("schedule = \"night\"");
+    site.object("boot", "boot.img", "");
+    let windows = (seconds() + 4 * HOUR, seconds() + 6 * HOUR, "");
+    site.add(&super::super::schedule::schedule("night", &[windows]));
+    site.file("boot.img", &noise(1, 500_000));
+    let clock = Clock::new(&site);
+    let mut command = hosts.on(0, &headend());
+    command.arg("serve").arg(site.write()).args(["--interface", "air0", "--ttl", "1", "--spool"]);
+    command.arg(site.path("spool")).arg("--state").arg(site.path("state"));
+    clock.on(&mut command);
+    let mut headend = Program::start(&mut command);
+    headend.wait_for("line-up 1 is on air");
+    let ear = Ear::join(&hosts.names[1], &group, "air0");
+    assert!(ear.hear_for(Duration::from_secs(1)).is_empty(), "outside its window");
+    // What the clock is read from is read once a second.
+    let within = Duration::from_secs(3);
+    for ahead in [0, -HOUR, 9 * HOUR] {
+        clock.step(5 * HOUR);
+        ear.until(within, |_| true);
+        clock.step(ahead);
+        ear.hear_for(within);
+        let later = ear.hear_for(Duration::from_secs(1));
+        assert!(later.is_empty(), "{ahead} s: {} datagrams outside its window", later.len());
+    }
+}
+
+#[test]
 fn a_headend_that_was_stopped_for_five_seconds_does_not_burst_when_it_goes_on() {
     let hosts = Hosts::new();
     let mut site = Site::new();

@@ -6,12 +6,12 @@ use std::net::TcpListener;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::super::harness::{DEADLINE, Program, Site, headend, hear, join, metrics, noise};
+use super::super::harness::{DEADLINE, Program, Site, headend, hear, join, metrics, noise, run};
 use super::wait_until;
 
 /// Slices of the images here.
@@ -83,20 +83,50 @@ fn a_spool_at_its_cap_refuses_the_reload_and_what_is_on_air_stays() {
     refuses_what_does_not_fit((&site, &group), &mut headend, &site.path("spool"), &why);
 }
 
-/// The headend of a site, whose spool is a disk of its own of so many KiB, in a mount namespace.
-fn serve_from(site: &Site, kib: u32) -> (Program, PathBuf) {
-    let spool = site.path("spool");
-    std::fs::create_dir(&spool).unwrap();
+/// The headend of a site, with a folder that is a disk of its own of so many KiB, in a mount namespace;
+/// where the folder is seen from here.
+fn serve_with_disk(site: &Site, folder: &str, kib: u32) -> (Program, PathBuf) {
+    let folder = site.path(folder);
+    std::fs::create_dir(&folder).unwrap();
     let mount = format!("mount -t tmpfs -o size={kib}k tmpfs \"$0\" && exec \"$@\"");
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "sh", "-c", &mount]).arg(&spool);
+    command.args(["--mount", "--propagation", "private", "sh", "-c", &mount]).arg(&folder);
     command.arg(headend().get_program()).arg("serve").arg(site.write());
-    command.env("XDG_STATE_HOME", site.path("state"));
-    command.args(["--interface", "127.0.0.1", "--ttl", "0", "--spool"]).arg(&spool);
+    command.args(["--interface", "127.0.0.1", "--ttl", "0", "--spool"]).arg(site.path("spool"));
+    command.arg("--state").arg(site.path("state"));
     let mut program = Program::start(&mut command);
     program.wait_for("line-up 1 is on air");
     let inside = PathBuf::from(format!("/proc/{}/root", program.id()));
-    (program, inside.join(spool.strip_prefix("/").unwrap()))
+    (program, inside.join(folder.strip_prefix("/").unwrap()))
+}
+
+fn serve_from(site: &Site, kib: u32) -> (Program, PathBuf) {
+    serve_with_disk(site, "spool", kib)
+}
+
+#[test]
+fn a_kill_on_a_full_disk_is_a_kill_and_stays_one() {
+    let (mut site, group) = site();
+    site.object("boot", "boot.img", "");
+    site.file("boot.img", &noise(1, 100_000));
+    let (mut serving, state) = serve_with_disk(&site, "state", 64);
+    let mut full = File::create(state.join("full")).unwrap();
+    while full.write(&[0; 4_096]).is_ok_and(|written| written > 0) {}
+    let socket = join(&group);
+    hear(&socket, 10);
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--mount=/proc/{}/ns/mnt", serving.id())).arg(headend().get_program());
+    command.args(["kill", "channel", "images", "--state"]).arg(site.path("state"));
+    let killed = run(&mut command);
+    let said = String::from_utf8_lossy(&killed.stderr).into_owned();
+    assert_eq!(killed.status.code(), Some(0), "{said}");
+    socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    let mut buffer = [0; 2_048];
+    wait_until("nothing is sent any more", || socket.recv(&mut buffer).is_err());
+    assert!(std::fs::read_to_string(state.join("killed")).unwrap().contains("channel images"));
+    serving.signal(Signal::HUP);
+    serving.wait_for("SIGHUP");
+    assert!(socket.recv(&mut buffer).is_err(), "on air again");
 }
 
 #[test]
