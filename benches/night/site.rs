@@ -103,7 +103,8 @@ impl Site {
                 vec![renewed, 32]
             }
             1 => {
-                let other = LEFT_ALONE + turn * 5 % many;
+                // Slower, and the next time as it was.
+                let other = LEFT_ALONE + turn / 2 * 5 % many;
                 let [slow, usual] = [0.8, 1.0].map(|part| part * self.usual_bps(other));
                 let rate = &mut self.channels[other].bit_rate_bps;
                 *rate = if *rate < usual { usual } else { slow };
