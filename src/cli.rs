@@ -66,7 +66,7 @@ struct Where {
 
 impl Where {
     fn place(&self) -> Result<Place, String> {
-        let place = self.state.clone().map(Place::within).or_else(Place::meant);
+        let place = Place::meant(self.state.as_deref());
         place.ok_or_else(|| {
             "no home directory; say where the headend is with --state DIR".to_owned()
         })

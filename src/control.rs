@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 
 mod client;
 mod door;
+mod place;
 mod status;
 pub use client::{ClientError, ask};
 pub(crate) use door::{Asked, Door, DoorError};
+pub use place::{Place, Service, no_permission};
 pub use status::{
     AnnounceStatus, ChannelStatus, HttpStatus, InterfaceStatus, KilledStatus, ObjectStatus,
     ReloadStatus, SpoolStatus, State, Status,
@@ -137,58 +139,6 @@ pub struct Confirmed {
     pub killed: Vec<String>,
     /// Channels and objects of the line-up that are off the air for it.
     pub off_air: Vec<String>,
-}
-
-/// Where a headend keeps its state, and where it is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Directory of the kill file.
-    pub state: PathBuf,
-    /// The control socket.
-    pub socket: PathBuf,
-}
-
-impl Place {
-    /// In one directory.
-    pub fn within(state: PathBuf) -> Self {
-        Self { socket: state.join(SOCKET_NAME), state }
-    }
-
-    /// The kill file.
-    pub fn killed(&self) -> PathBuf {
-        self.state.join(crate::killed::FILE_NAME)
-    }
-
-    /// Of a headend that this process is or belongs to: under systemd its directories, for a person the
-    /// user's state directory; `None` without a home.
-    pub fn own() -> Option<Self> {
-        let directory = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        if let Some(state) = directory("STATE_DIRECTORY") {
-            let socket = directory("RUNTIME_DIRECTORY").unwrap_or_else(|| state.clone());
-            return Some(Self { state, socket: socket.join(SOCKET_NAME) });
-        }
-        let of_user = directory("XDG_STATE_HOME").filter(|path| path.is_absolute());
-        let home = || directory("HOME").map(|home| home.join(".local").join("state"));
-        Some(Self::within(of_user.or_else(home)?.join("stbcast")))
-    }
-
-    /// Of a headend that is told to keep its state there.
-    pub(crate) fn serving(state: &Path) -> Self {
-        let own = Self::own().filter(|own| own.state == state);
-        own.unwrap_or_else(|| Self::within(state.to_owned()))
-    }
-
-    /// Of the headend a person means who does not say which: the service of this machine where it is
-    /// installed, else the user's own.
-    pub fn meant() -> Option<Self> {
-        let is_own = std::env::var_os("STATE_DIRECTORY").is_some()
-            || std::env::var_os("XDG_STATE_HOME").is_some();
-        let (state, run) = (Path::new("/var/lib/stbcast"), Path::new("/run/stbcast"));
-        if !is_own && state.is_dir() {
-            return Some(Self { state: state.to_owned(), socket: run.join(SOCKET_NAME) });
-        }
-        Self::own()
-    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! `stbcast kill` and `stbcast unkill`.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
 use super::{Where, complain, print};
-use crate::control::{ClientError, Confirmed, Place, Reply, Request, ask};
-use crate::killed::{self, Entry};
+use crate::control::{ClientError, Confirmed, Place, Reply, Request, ask, no_permission};
+use crate::killed::{self, Entry, KilledError};
 
 /// What is taken off the air.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -21,7 +22,7 @@ enum What {
 
 /// Take a release, an image or a channel off the air within a second, and keep it off over restarts.
 /// Exits with 0 when the headend has confirmed that nothing of it is sent any more, or when no headend
-/// is running and the file is written that keeps it off.
+/// answers and the file is written that keeps it off.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// What is killed.
@@ -79,8 +80,9 @@ impl Arguments {
     fn kill(&self, place: &Place) -> Result<(), String> {
         let (Some(what), Some(name)) = (self.what, &self.name) else { return list(place) };
         let entry = what.entry(name)?;
+        place.reach()?;
         let path = place.killed();
-        let is_new = killed::add(&path, &entry, &self.reason).map_err(|error| error.to_string())?;
+        let is_new = killed::add(&path, &entry, &self.reason).map_err(refused)?;
         let word = if is_new { "written to" } else { "stands already in" };
         let shown = path.display();
         let has = vec![entry.to_string()];
@@ -94,9 +96,7 @@ impl Arguments {
                 }
                 off_air.iter().for_each(|it| print(&format!("  {it}\n")));
             }
-            None => print(&format!(
-                "{entry}: {word} {shown}; no headend is running there, and none will send it\n"
-            )),
+            None => print(&format!("{entry}: {word} {shown}; {}\n", nobody(place))),
         }
         Ok(())
     }
@@ -109,7 +109,8 @@ impl UnkillArguments {
 
     fn unkill(&self, place: &Place) -> Result<(), String> {
         let (entry, path) = (self.what.entry(&self.name)?, place.killed());
-        let gone = killed::remove(&path, &entry).map_err(|error| error.to_string())?;
+        place.reach()?;
+        let gone = killed::remove(&path, &entry).map_err(refused)?;
         if gone.is_empty() {
             return Err(format!("{entry} is not killed: {} does not have it", path.display()));
         }
@@ -118,7 +119,7 @@ impl UnkillArguments {
         for entry in gone {
             match confirmed {
                 Some(_) => print(&format!("{entry}: may be on air again\n")),
-                None => print(&format!("{entry}: may be sent again; no headend is running\n")),
+                None => print(&format!("{entry}: may be sent again; {}\n", nobody(place))),
             }
         }
         Ok(())
@@ -127,7 +128,8 @@ impl UnkillArguments {
 
 /// What is killed, with when and why.
 fn list(place: &Place) -> Result<(), String> {
-    let lines = killed::lines(&place.killed()).map_err(|error| error.to_string())?;
+    place.reach()?;
+    let lines = killed::lines(&place.killed()).map_err(refused)?;
     if lines.is_empty() {
         print(&format!("nothing is killed in {}\n", place.killed().display()));
     }
@@ -135,6 +137,24 @@ fn list(place: &Place) -> Result<(), String> {
         print(&format!("{entry}  {note}\n"));
     }
     Ok(())
+}
+
+/// What became of nothing: a person without the permission hears what to do.
+fn refused(error: KilledError) -> String {
+    match error {
+        KilledError::System { path, error, .. } if error.kind() == ErrorKind::PermissionDenied => {
+            no_permission(&path)
+        }
+        error => error.to_string(),
+    }
+}
+
+/// Nobody confirms the file; a headend whose socket cannot be opened is on air all the same.
+fn nobody(place: &Place) -> String {
+    let socket = place.socket.display();
+    format!(
+        "no headend answers at {socket}; one that runs without a socket obeys the file within a second"
+    )
 }
 
 /// What the headend says of the file; `None` where none is running.

@@ -66,6 +66,9 @@ fn text(status: &Status) -> String {
         text += &format!("channel {}: nothing is sent: {errno}\n", channel.name);
     }
     text += &status.announce.as_ref().map(announce).unwrap_or_default();
+    if let Some(why) = &status.refused {
+        text += &format!("what is on air stays as it is, and is tried again: {why}\n");
+    }
     if let Some(next) = status.next_change {
         text += &format!("next change by the schedule: {}\n", dates::text(next));
     }

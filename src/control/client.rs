@@ -16,6 +16,15 @@ pub enum ClientError {
         /// The socket.
         path: PathBuf,
     },
+    /// One may, and this user may not ask it.
+    #[error(
+        "no permission to ask the headend at {}: use sudo, or be in the group of the socket",
+        path.display()
+    )]
+    Denied {
+        /// The socket.
+        path: PathBuf,
+    },
     /// One may, and cannot be asked.
     #[error("cannot ask the headend at {}: {error}", path.display())]
     System {
@@ -45,6 +54,9 @@ pub fn ask(path: &Path, request: &Request) -> Result<Reply, ClientError> {
     let mut stream = match connected {
         Err(error) if is_nobody(&error) => {
             return Err(ClientError::Nobody { path: path.to_owned() });
+        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(ClientError::Denied { path: path.to_owned() });
         }
         stream => stream.map_err(failed)?,
     };

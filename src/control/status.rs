@@ -21,6 +21,8 @@ pub struct Status {
     pub settled: bool,
     /// Whether a line-up is being read.
     pub loading: bool,
+    /// Why what the schedule or the kill file says cannot go on air; it is tried again.
+    pub refused: Option<String>,
     /// What the last reload came to.
     pub last_reload: Option<ReloadStatus>,
     /// The channels in the order of the line-up.

@@ -165,7 +165,9 @@ pub(super) fn difference(old: &Stock, new: &Stock) -> Difference {
 /// What a refusal says, line by line.
 pub(super) fn errors(error: &ServeError) -> Vec<String> {
     match error {
-        ServeError::Refused { findings, .. } => findings.iter().map(ToString::to_string).collect(),
+        ServeError::Refused { path, findings } => {
+            findings.iter().map(|finding| format!("{}: {finding}", path.display())).collect()
+        }
         ServeError::Other(message) => vec![message.clone()],
     }
 }

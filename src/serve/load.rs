@@ -51,7 +51,7 @@ pub(super) fn load(
     let Taken { line_up, warnings } = read_and(options, named)?;
     let path = &options.line_up;
     for warning in &warnings {
-        tracing::warn!("{}: {warning}", path.display());
+        tracing::warn!("{warning}");
     }
     let stock = Stock::load(&line_up, &mut house.spool, &mut house.numbers)
         .map_err(|findings| ServeError::Refused { path: path.clone(), findings })?;
@@ -61,6 +61,7 @@ pub(super) fn load(
 /// A line-up that can go on air as far as its files say.
 pub(super) struct Taken {
     pub(super) line_up: LineUp,
+    /// With the file that they are about.
     pub(super) warnings: Vec<String>,
 }
 
@@ -87,6 +88,7 @@ fn read_and(options: &ServeOptions, tell: impl Fn(&LineUp)) -> Result<Taken, Ser
         *ttl = options.ttl.unwrap_or(*ttl);
         *interface = options.interface.clone().or_else(|| interface.take());
     }
-    let warnings = plan.warnings.iter().map(ToString::to_string).collect();
+    let told = |warning| format!("{}: {warning}", path.display());
+    let warnings = plan.warnings.iter().map(told).collect();
     Ok(Taken { line_up, warnings })
 }

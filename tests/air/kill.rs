@@ -123,7 +123,9 @@ fn without_a_headend_the_file_is_written_and_that_is_said() {
     let (site, _, groups) = site();
     let killed = join(&groups[1]);
     let (code, text, _) = tell(&site, &["kill", "channel", "bad"]);
-    assert!(code == 0 && text.contains("no headend is running there"), "{text}");
+    let told =
+        format!("no headend answers at {}", site.path("state/stbcast/control.sock").display());
+    assert!(code == 0 && text.contains(&told) && text.contains("obeys the file"), "{text}");
     let (code, text, _) = tell(&site, &["kill", "channel", "bad"]);
     assert!(code == 0 && text.contains("stands already in"), "{text}");
     let _headend = site.serve(&[]);

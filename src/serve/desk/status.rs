@@ -54,6 +54,7 @@ impl Headend {
             generation: self.publisher.generation(),
             settled: self.publisher.is_settled(),
             loading: self.house.is_none(),
+            refused: self.desk.refused.clone(),
             last_reload: self.desk.last_reload.clone(),
             channels: channels
                 .map(|(place, channel)| self.channel_status(place, channel))
