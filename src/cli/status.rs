@@ -99,7 +99,7 @@ fn channels(channels: &[ChannelStatus]) -> Table {
             None => state.to_owned(),
         };
         let kbps = |bps: u64| (bps / 1_000).to_string();
-        let sends = matches!(channel.state, State::OnAir | State::Failing);
+        let sends = matches!(channel.state, State::OnAir | State::Failing | State::Leaving);
         let shown = |text: String| if sends { text } else { "-".to_owned() };
         table.add_row([
             channel.name.clone(),

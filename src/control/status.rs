@@ -25,7 +25,8 @@ pub struct Status {
     pub refused: Option<String>,
     /// What the last reload came to.
     pub last_reload: Option<ReloadStatus>,
-    /// The channels in the order of the line-up.
+    /// The channels in the order of the line-up; behind them those that it no longer has and that complete
+    /// their cycle.
     pub channels: Vec<ChannelStatus>,
     /// The announce session.
     pub announce: Option<AnnounceStatus>,
@@ -67,6 +68,8 @@ pub enum State {
     Killed,
     /// The system refuses what it sends.
     Failing,
+    /// It is to leave, and completes its cycle before.
+    Leaving,
 }
 
 impl State {
@@ -78,6 +81,7 @@ impl State {
             Self::OutsideWindow => "outside its window",
             Self::Killed => "killed",
             Self::Failing => "failing",
+            Self::Leaving => "leaving",
         }
     }
 }

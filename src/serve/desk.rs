@@ -15,7 +15,7 @@ use crate::control::{
 use crate::dates;
 use crate::diff::{Difference, Side};
 use crate::killed::{self, Entry, Killed};
-use crate::lineup::{LineUp, ObjectId, Source};
+use crate::lineup::{Channel, LineUp, ObjectId, Source};
 use crate::meter;
 use crate::programme::{Absent, Programme, Stock};
 use crate::spool::Digest;
@@ -52,8 +52,18 @@ pub(super) struct Desk {
     /// Statements of the last programme, and when the first of them expires.
     statements: (usize, Option<u64>),
     pub(super) spool_bytes: u64,
+    /// What was to be sent of late, by its name: what leaves is known from here alone.
+    sent: HashMap<String, Sent>,
     /// Bytes sent by the channels' names at two moments.
     samples: [(Instant, HashMap<String, u64>); 2],
+}
+
+/// A channel, companion or announce session as it was last told to be.
+struct Sent {
+    group: String,
+    interface: Option<String>,
+    bit_rate_bps: u64,
+    is_companion: bool,
 }
 
 /// Somebody who waits until the kill file is in force.
@@ -91,6 +101,7 @@ impl Desk {
             absent: Absent::default(),
             statements: (0, None),
             spool_bytes: 0,
+            sent: HashMap::new(),
             samples: [(now, HashMap::new()), (now, HashMap::new())],
         })
     }
@@ -122,6 +133,17 @@ impl Desk {
         self.absent = programme.absent.clone();
         self.statements = (programme.statements.len(), programme.statements_expire);
         self.refused = None;
+        self.sent.retain(|name, _| meter::read(name).is_some());
+        let channels = programme.channels.iter().chain(&programme.announce);
+        let companions = channels.clone().filter_map(|it| it.companion.as_deref());
+        for (programme, is_companion) in
+            channels.clone().map(|it| (it, false)).chain(companions.map(|it| (it, true)))
+        {
+            let Channel { name, group, interface, bit_rate_bps, .. } = &programme.channel;
+            let (group, interface) = (group.to_string(), interface.clone());
+            let sent = Sent { group, interface, bit_rate_bps: *bit_rate_bps, is_companion };
+            self.sent.insert(name.clone(), sent);
+        }
     }
 
     /// Notes what cannot go on air.

@@ -93,6 +93,31 @@ fn status_tells_the_cap_of_an_interface_that_the_channel_names_by_its_address() 
 }
 
 #[test]
+fn a_channel_that_is_dropped_is_told_and_counted_until_its_cycle_is_complete() {
+    let (mut site, _) = site();
+    let group = site.channel("gone", 400, 1_000);
+    site.object("gone", "gone.img", "");
+    site.file("gone.img", &noise(2, 500_000));
+    let _headend = site.serve(&[]);
+    let text = std::fs::read_to_string(site.path("lineup.toml")).unwrap();
+    let gone = text[text.find("[[channel]]\nname = \"gone\"").unwrap()..].to_owned();
+    site.replace(&gone, "");
+    site.write();
+    assert_eq!(tell(&site, &["reload"]).0, 0);
+    let told =
+        wait_for(&site, |status| status["channels"][1]["measured_bps"].as_u64() > Some(300_000));
+    let channel = &told["channels"][1];
+    assert_eq!((&channel["name"], &channel["state"]), (&"gone".into(), &"leaving".into()));
+    assert_eq!((&channel["group"], &channel["bit_rate_bps"]), (&group.into(), &400_000.into()));
+    let sum = told["channels"].as_array().unwrap().iter();
+    let sum: u64 = sum.map(|it| it["measured_bps"].as_u64().unwrap()).sum();
+    let interface = told["interfaces"][0]["measured_bps"].as_u64().unwrap();
+    assert!(interface.abs_diff(sum) < 100_000, "{told:#}");
+    assert!(tell(&site, &["status"]).1.contains("leaving"));
+    wait_for(&site, |status| status["channels"].as_array().unwrap().len() == 1);
+}
+
+#[test]
 fn reload_tells_the_changes_before_and_the_result_after() {
     let (mut site, _) = site();
     let mut program = site.serve(&[]);
@@ -125,6 +150,7 @@ fn a_reload_that_is_refused_exits_with_1_and_says_why() {
         let (code, _, told) = tell(&site, arguments);
         assert_eq!(code, 1);
         assert!(told.contains("did you mean `slice_bytes`?") && told.contains("refused"), "{told}");
+        assert!(told.contains("lineup.toml: line "), "the file is named: {told}");
     }
     let status = status(&site);
     assert_eq!(status["last_reload"]["accepted"], false);

@@ -58,6 +58,7 @@ impl Headend {
             last_reload: self.desk.last_reload.clone(),
             channels: channels
                 .map(|(place, channel)| self.channel_status(place, channel))
+                .chain(self.gone())
                 .collect(),
             announce,
             next_change: self.next_change(None),
@@ -120,6 +121,9 @@ impl Headend {
             channel.objects.iter().any(|it| absent.contains(&(channel.name.clone(), it.name)));
         match reading {
             _ if killed.is_some_and(|killed| killed.is_channel(&channel.name)) => State::Killed,
+            Some(_) if !is_told && self.publisher.leaving().any(|name| name == channel.name) => {
+                State::Leaving
+            }
             _ if is_off => State::OutsideWindow,
             _ if !is_told && is_dead => State::Killed,
             Some(reading) if reading.errno.is_some() => State::Failing,
@@ -128,13 +132,45 @@ impl Headend {
         }
     }
 
+    /// Channels that the line-up no longer has and that complete their cycle.
+    fn gone(&self) -> Vec<ChannelStatus> {
+        let line_up = self.stock.as_ref().map(|(stock, _)| stock.line_up());
+        let has =
+            |name: &str| line_up.is_some_and(|it| it.channels.iter().any(|it| it.name == name));
+        let gone = self.publisher.leaving().filter(|name| !has(name)).filter_map(|name| {
+            let sent = self.desk.sent.get(name).filter(|sent| !sent.is_companion)?;
+            let now = meter::read(name)?;
+            let repair = Channel::companion_of(name);
+            Some(ChannelStatus {
+                name: name.to_owned(),
+                group: sent.group.clone(),
+                state: State::Leaving,
+                bit_rate_bps: sent.bit_rate_bps,
+                measured_bps: self.desk.measured_bps(name, &now),
+                repair_bps: meter::read(&repair).map(|it| self.desk.measured_bps(&repair, &it)),
+                cycle: now.cycles + 1,
+                packets: now.packets,
+                errors: now.errors,
+                errno: now.errno.map(telemetry::errno_name),
+                ..ChannelStatus::default()
+            })
+        });
+        let mut gone: Vec<_> = gone.collect();
+        gone.sort_by(|one, other| one.name.cmp(&other.name));
+        gone
+    }
+
     fn interfaces(&self) -> Vec<InterfaceStatus> {
         let mut sent: BTreeMap<Option<String>, u64> = BTreeMap::new();
-        for told in self.publisher.told() {
-            let name = &told.channel.name;
+        let told = self.publisher.told().map(|told| &told.channel);
+        let told = told.map(|channel| (channel.name.as_str(), channel.interface.as_deref()));
+        let leaving = self
+            .publisher
+            .leaving()
+            .filter_map(|name| Some((name, self.desk.sent.get(name)?.interface.as_deref())));
+        for (name, interface) in told.chain(leaving) {
             let bps = meter::read(name).map_or(0, |it| self.desk.measured_bps(name, &it));
-            let interface = told.channel.interface.as_deref().map(interface::canonical);
-            *sent.entry(interface).or_default() += bps;
+            *sent.entry(interface.map(interface::canonical)).or_default() += bps;
         }
         let line_up = self.stock.as_ref().map(|(stock, _)| stock.line_up());
         let budgets = line_up.iter().flat_map(|line_up| &line_up.interfaces);
