@@ -45,3 +45,6 @@ mod telemetry;
 
 pub mod onair;
 pub mod transmit;
+
+#[cfg(test)]
+mod testing;

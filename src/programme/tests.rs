@@ -1,12 +1,7 @@
-use std::fs;
-use std::path::Path;
-
 use super::*;
-use crate::announced::Numbers;
-use crate::killed;
 use crate::lineup::{LineUp, ObjectId};
 use crate::roster::Roster;
-use crate::spool::Spool;
+use crate::testing::{Store, killed};
 
 const LINE_UP: &str = r#"
 announce = "239.255.9.1:22223"
@@ -64,40 +59,29 @@ image = "b"
 "#;
 
 struct Site {
-    _directory: tempfile::TempDir,
+    _store: Store,
     line_up: LineUp,
     stock: Stock,
 }
 
 impl Site {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let file = |name: &str, fill: u8| {
-            fs::write(directory.path().join(name), vec![fill; 400_000]).unwrap();
-        };
-        file("a.img", 1);
-        file("b.img", 2);
-        file("film.img", 3);
-        let line_up = read(directory.path());
-        let mut spool = Spool::open(&directory.path().join("spool"), 1 << 30).unwrap();
-        let stock = Stock::load(&line_up, &mut spool, &mut Numbers::default());
-        let stock = stock.unwrap_or_else(|findings| panic!("{findings:?}"));
-        Self { _directory: directory, line_up, stock }
+        let mut store = Store::new();
+        for (name, fill) in [("a.img", 1), ("b.img", 2), ("film.img", 3)] {
+            store.image(name, fill);
+        }
+        let line_up = store.line_up(LINE_UP);
+        let stock = store.stock(&line_up);
+        Self { _store: store, line_up, stock }
     }
 
-    fn programme(&self, roster: &Roster, killed: &str) -> Programme {
-        let killed = killed.lines().map(|line| killed::Entry::parse(line).unwrap());
-        self.stock.programme(roster, &killed.collect()).unwrap()
+    fn programme(&self, roster: &Roster, lines: &str) -> Programme {
+        self.stock.programme(roster, &killed(lines)).unwrap()
     }
 
     fn all(&self) -> Roster {
         Roster::all(&self.line_up)
     }
-}
-
-fn read(directory: &Path) -> LineUp {
-    let reading = crate::lineup::parse(LINE_UP, directory);
-    reading.line_up.clone().unwrap_or_else(|| panic!("{:?}", reading.findings))
 }
 
 /// What is on air, each channel with its objects and those whose symbols its companion has.

@@ -1,17 +1,12 @@
 //! Publications that meet each other, failures and kills, with real threads and sockets on the loopback
 //! interface.
 
-use std::fs;
-
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::*;
-use crate::announced::Numbers;
-use crate::killed::Entry;
-use crate::lineup;
-use crate::programme::Stock;
+use crate::killed::Killed;
 use crate::roster::Roster;
-use crate::spool::Spool;
+use crate::testing::{Store, killed};
 use crate::transmit::TransmitPath;
 
 /// A cycle of the slow channel takes 50 seconds.
@@ -44,43 +39,26 @@ source = "other.img"
 "#;
 
 struct Night {
-    directory: tempfile::TempDir,
-    spool: Spool,
-    numbers: Numbers,
+    store: Store,
     publisher: Publisher,
     reports: UnboundedReceiver<Report>,
 }
 
 impl Night {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&directory.path().join("spool"), 1 << 30).unwrap();
         let (told, reports) = unbounded_channel();
         let sockets = Sockets::new(TransmitPath::Send);
         let publisher = Publisher::new(Drivers::new(told), sockets);
-        let night = Self { directory, spool, numbers: Numbers::default(), publisher, reports };
-        night.image("slow.img", 1);
-        night.image("other.img", 2);
-        night
+        let store = Store::new();
+        store.image("slow.img", 1);
+        store.image("other.img", 2);
+        Self { store, publisher, reports }
     }
 
-    fn image(&self, name: &str, fill: u8) -> Digest {
-        let bytes = vec![fill; 400_000];
-        fs::write(self.directory.path().join(name), &bytes).unwrap();
-        Digest::of(&bytes)
-    }
-
-    fn stock(&mut self, text: &str) -> Stock {
-        let reading = lineup::parse(text, self.directory.path());
-        let line_up = reading.line_up.clone().unwrap_or_else(|| panic!("{:?}", reading.findings));
-        let stock = Stock::load(&line_up, &mut self.spool, &mut self.numbers);
-        stock.unwrap_or_else(|findings| panic!("{findings:?}"))
-    }
-
-    fn programme(&mut self, text: &str, killed: &[String]) -> Programme {
-        let stock = self.stock(text);
-        let killed = killed.iter().map(|entry| Entry::parse(entry).unwrap()).collect();
-        stock.programme(&Roster::all(stock.line_up()), &killed).unwrap()
+    fn programme(&mut self, text: &str, lines: &str) -> Programme {
+        let line_up = self.store.line_up(text);
+        let stock = self.store.stock(&line_up);
+        stock.programme(&Roster::all(&line_up), &killed(lines)).unwrap()
     }
 
     /// Takes reports until the threads told this, ten seconds at most.
@@ -122,14 +100,14 @@ fn is_retired(name: &str) -> impl Fn(&Report) -> bool {
 fn an_image_that_finishes_its_cycle_before_it_is_replaced_can_be_killed() {
     let mut night = Night::new();
     let old = Digest::of(&[1; 400_000]);
-    let programme = night.programme(LINE_UP, &[]);
+    let programme = night.programme(LINE_UP, "");
     night.publisher.publish(programme).unwrap();
     night.until_on_air("other");
-    let new = night.image("slow.img", 3);
-    let programme = night.programme(LINE_UP, &[]);
+    let new = night.store.image("slow.img", 3);
+    let programme = night.programme(LINE_UP, "");
     night.publisher.publish(programme).unwrap();
     assert!(night.sends(old), "its cycle takes a minute");
-    let programme = night.programme(LINE_UP, &[format!("image {}", old.hex())]);
+    let programme = night.programme(LINE_UP, &format!("image {}", old.hex()));
     night.publisher.follow(programme).unwrap();
     assert!(!night.sends(old));
     night.until(is_retired("slow"));
@@ -140,14 +118,14 @@ fn an_image_that_finishes_its_cycle_before_it_is_replaced_can_be_killed() {
 #[test]
 fn a_channel_that_was_dropped_and_finishes_its_cycle_can_be_killed() {
     let mut night = Night::new();
-    let programme = night.programme(LINE_UP, &[]);
+    let programme = night.programme(LINE_UP, "");
     night.publisher.publish(programme).unwrap();
     night.until_on_air("other");
     let without = LINE_UP.split_once("[[channel]]\nname = \"other\"").unwrap().0;
-    let programme = night.programme(without, &[]);
+    let programme = night.programme(without, "");
     night.publisher.publish(programme).unwrap();
     assert!(night.is_on_air("other"), "it completes its cycle");
-    let programme = night.programme(without, &["channel other".to_owned()]);
+    let programme = night.programme(without, "channel other");
     night.publisher.follow(programme).unwrap();
     night.until(is_retired("other"));
     assert!(!night.is_on_air("other") && night.is_on_air("slow"));
@@ -156,14 +134,15 @@ fn a_channel_that_was_dropped_and_finishes_its_cycle_can_be_killed() {
 #[test]
 fn a_publication_that_is_refused_silences_nothing() {
     let mut night = Night::new();
-    let programme = night.programme(LINE_UP, &[]);
+    let programme = night.programme(LINE_UP, "");
     night.publisher.publish(programme).unwrap();
     night.until_on_air("other");
     let text = LINE_UP.replacen("127.0.0.1", "nowhere9", 2).replacen("nowhere9", "127.0.0.1", 1);
-    let stock = night.stock(&text);
-    let mut roster = Roster::all(stock.line_up());
+    let line_up = night.store.line_up(&text);
+    let stock = night.store.stock(&line_up);
+    let mut roster = Roster::all(&line_up);
     roster.channels[0] = None;
-    let programme = stock.programme(&roster, &[].into_iter().collect()).unwrap();
+    let programme = stock.programme(&roster, &Killed::default()).unwrap();
     assert!(night.publisher.publish(programme).is_err(), "nowhere9 is no interface");
     assert!(night.is_on_air("slow") && night.is_on_air("other"));
     assert!(night.reports.try_recv().is_err(), "nothing has changed on air");
@@ -173,9 +152,10 @@ fn a_publication_that_is_refused_silences_nothing() {
 fn at_night_one_interface_that_is_not_there_keeps_no_other_channel_off_the_air() {
     let mut night = Night::new();
     let text = LINE_UP.replacen("127.0.0.1", "nowhere9", 1);
-    let stock = night.stock(&text);
-    let mut roster = Roster { channels: vec![None, None], ..Roster::all(stock.line_up()) };
-    let nothing = [].into_iter().collect();
+    let line_up = night.store.line_up(&text);
+    let stock = night.store.stock(&line_up);
+    let mut roster = Roster { channels: vec![None, None], ..Roster::all(&line_up) };
+    let nothing = Killed::default();
     let programme = stock.programme(&roster, &nothing).unwrap();
     night.publisher.publish(programme).unwrap();
     roster.channels = vec![Some(64_000), Some(64_000)];
@@ -187,10 +167,10 @@ fn at_night_one_interface_that_is_not_there_keeps_no_other_channel_off_the_air()
 #[test]
 fn what_waits_behind_a_long_cycle_does_not_come_on_air_when_it_was_killed_meanwhile() {
     let mut night = Night::new();
-    let programme = night.programme(LINE_UP, &[]);
+    let programme = night.programme(LINE_UP, "");
     night.publisher.publish(programme).unwrap();
     night.until_on_air("other");
-    night.image("slow.img", 3);
+    night.store.image("slow.img", 3);
     let control = format!(
         "{LINE_UP}\n[[channel]]\nname = \"control\"\ncarousel = \"infocast\"\n\
          group = \"239.255.250.23:22222\"\ninterface = \"127.0.0.1\"\nttl = 0\nbit_rate_kbps = 64\n\
@@ -198,7 +178,7 @@ fn what_waits_behind_a_long_cycle_does_not_come_on_air_when_it_was_killed_meanwh
          source = {{ kind = \"bootcast\", image = \"image\" }}\n"
     );
     let control = control.replacen("name = \"image\"", "name = \"first\"", 1);
-    let programme = night.programme(&control, &[]);
+    let programme = night.programme(&control, "");
     night.publisher.publish(programme).unwrap();
     assert!(night.publisher.is_pending("control"));
     let absent = HashSet::from(["control".to_owned()]);

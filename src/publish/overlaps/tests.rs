@@ -1,14 +1,10 @@
 //! Which old revision can be completed, at which rates, and until when.
 
-use std::fs;
-
 use super::*;
-use crate::announced::Numbers;
 use crate::killed::Killed;
 use crate::lineup::LineUp;
-use crate::programme::Stock;
 use crate::roster::Roster;
-use crate::spool::Spool;
+use crate::testing::Store;
 
 const LINE_UP: &str = r#"
 announce = "239.255.9.1:22223"
@@ -32,10 +28,8 @@ source = "b.img"
 "#;
 
 struct Site {
-    directory: tempfile::TempDir,
+    store: Store,
     line_up: LineUp,
-    spool: Spool,
-    numbers: Numbers,
     overlaps: Overlaps,
     generation: u64,
     now: Instant,
@@ -43,13 +37,10 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&directory.path().join("spool"), 1 << 30).unwrap();
-        let reading = crate::lineup::parse(LINE_UP, directory.path());
-        let line_up = reading.line_up.clone().unwrap_or_else(|| panic!("{:?}", reading.findings));
-        let (numbers, overlaps) = (Numbers::default(), Overlaps::default());
-        let now = Instant::now();
-        Self { directory, line_up, spool, numbers, overlaps, generation: 0, now }
+        let store = Store::new();
+        let line_up = store.line_up(LINE_UP);
+        let (overlaps, now) = (Overlaps::default(), Instant::now());
+        Self { store, line_up, overlaps, generation: 0, now }
     }
 
     /// What is published when the images are filled with these bytes.
@@ -59,10 +50,9 @@ impl Site {
 
     fn publish_as(&mut self, a: u8, b: u8, roster: &Roster) -> Programme {
         for (name, fill) in [("a.img", a), ("b.img", b)] {
-            fs::write(self.directory.path().join(name), vec![fill; 400_000]).unwrap();
+            self.store.image(name, fill);
         }
-        let stock = Stock::load(&self.line_up, &mut self.spool, &mut self.numbers);
-        let stock = stock.unwrap_or_else(|findings| panic!("{findings:?}"));
+        let stock = self.store.stock(&self.line_up);
         let mut programme = stock.programme(roster, &Killed::default()).unwrap();
         self.generation += 1;
         self.overlaps.apply(&mut programme, self.generation, self.now);
