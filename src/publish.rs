@@ -118,8 +118,7 @@ impl Publisher {
     /// What interfaces may carry from now on, whatever is published. One that is named by its address is
     /// looked up now.
     pub fn cap(&mut self, budgets: &[InterfaceBudget]) {
-        let resolved = |name: &str| interface::find(name).map_or(name.to_owned(), |it| it.name);
-        let caps = budgets.iter().map(|it| (resolved(&it.name), it.bit_rate_bps));
+        let caps = budgets.iter().map(|it| (interface::canonical(&it.name), it.bit_rate_bps));
         self.drivers.cap(caps.collect());
     }
 
