@@ -28,16 +28,17 @@ use std::time::{Duration, Instant};
 use stbcast_flute::Statement;
 
 use crate::interface;
-use crate::lineup::{ANNOUNCE_NAME, Channel, Finding, InterfaceBudget};
+use crate::lineup::{ANNOUNCE_NAME, Finding, InterfaceBudget};
 use crate::onair::{Beats, Drivers, Launch, Report};
 use crate::programme::{ChannelProgramme, Programme};
-use crate::spool::Digest;
 use crate::transmit::{Sockets, TransmitError};
 
 mod airing;
 mod announcer;
 mod draft;
 mod overlaps;
+mod silence;
+mod stages;
 mod statements;
 use airing::Airing;
 use announcer::{Announcer, Ripe};
@@ -209,67 +210,9 @@ impl Publisher {
         Ok(Changes { changed, unchanged: unchanged.len(), retired })
     }
 
-    /// Publishes what the clock and the operator made of a line-up that is on air, at night, with nobody
-    /// watching: a channel whose interface is not there waits for it, and what must not be on air
-    /// leaves whatever fails.
-    ///
-    /// # Errors
-    /// As [`Publisher::publish`].
-    pub fn follow(&mut self, programme: Programme) -> Result<Changes, TransmitError> {
-        let (absent, statements) = (programme.absent.clone(), programme.statements.clone());
-        self.waits = true;
-        let published = self.publish(programme);
-        self.waits = false;
-        if published.is_err() {
-            self.silence(&self.airing.absent(&absent), &statements);
-            self.flush();
-            self.next_stage()?;
-        }
-        published
-    }
-
-    /// A channel that may send one of these, by its name or by the digest of an object.
-    pub fn carries(
-        &self,
-        is_channel: impl Fn(&str) -> bool,
-        is_image: impl Fn(&Digest) -> bool,
-    ) -> Option<&str> {
-        self.airing.carries(is_channel, is_image)
-    }
-
-    /// Takes off the air what must not wait: statements that are not said any more, and channels that
-    /// do not finish their cycle, each with its companion. Nothing that was to put them on air does.
-    fn silence(&mut self, names: &HashSet<String>, statements: &[Statement]) {
-        let stays = |statement: &Statement| statements.contains(statement);
-        self.statements.retain(stays);
-        if let Some(announcer) = &mut self.announcer {
-            announcer.withdraw(stays);
-        }
-        let companions = names.iter().map(|name| Channel::companion_of(name));
-        for name in names.iter().cloned().chain(companions) {
-            self.told.remove(&name);
-            self.followers.remove(&name);
-            self.waiting.remove(&name);
-            self.airing.forget(&name);
-            for stage in &mut self.stages {
-                stage.launches.retain(|launch| launch.name() != name);
-            }
-            if let Some(announcer) = &mut self.announcer {
-                announcer.forget(&name);
-            }
-            self.drivers.silence(name, self.generation);
-        }
-    }
-
     fn launch(&self, programme: &ChannelProgramme) -> Result<Launch, TransmitError> {
         let sockets = self.sockets.patient(self.waits);
         Launch::new(programme.clone(), self.generation + 1, &sockets)
-    }
-
-    /// Gives a channel to its thread.
-    fn put(&mut self, launch: Launch) -> Result<(), TransmitError> {
-        self.airing.give(launch.programme(), launch.generation());
-        self.drivers.put(launch)
     }
 
     /// What stays on air is described at once, and so is what is not on air yet. What changes is
@@ -368,53 +311,6 @@ impl Publisher {
         Ok(())
     }
 
-    fn on_ending(&mut self, channel: &str) {
-        let (Some(announcer), Some(programme)) = (&mut self.announcer, self.told.get(channel))
-        else {
-            return;
-        };
-        let since = announcer.describe(channel, &programme.files);
-        announcer.release_later(channel.to_owned(), since + LEAD);
-        self.flush();
-    }
-
-    fn on_air(&mut self, channel: &str, generation: u64) -> Result<(), TransmitError> {
-        if let Some(announcer) = self.announcer.as_mut().filter(|_| self.told.contains_key(channel))
-        {
-            announcer.note_on_air(channel);
-        }
-        self.airing.on_air(channel, generation);
-        self.overlaps.on_air(channel, generation, Instant::now());
-        if generation != self.generation {
-            return Ok(());
-        }
-        self.waiting.remove(channel);
-        if let (Some(announcer), Some(programme)) = (&mut self.announcer, self.told.get(channel)) {
-            if channel == ANNOUNCE_NAME {
-                // It begins with nothing to say.
-                announcer.say_again();
-            }
-            // One that changed its interface may not have been announced before.
-            if programme.carousel.has_cycles() {
-                announcer.describe(channel, &programme.files);
-            }
-        }
-        if let Some(launch) = self.followers.remove(channel) {
-            self.waiting.insert(launch.name().to_owned());
-            self.put(launch)?;
-        }
-        self.flush();
-        self.next_stage()
-    }
-
-    fn done(&mut self, channel: &str, generation: u64) -> Result<(), TransmitError> {
-        if generation == self.generation {
-            self.waiting.remove(channel);
-            self.next_stage()?;
-        }
-        Ok(())
-    }
-
     /// Tells the announce session what it describes, where that changed. One that is about to be
     /// replaced, or is not on air yet, is told when it is.
     fn flush(&mut self) {
@@ -451,51 +347,6 @@ impl Publisher {
     /// Asks for [`Report::CyclesDone`].
     pub fn report_cycles(&mut self, cycles: u64) {
         self.drivers.report_cycles(cycles);
-    }
-
-    fn is_staged(&self, name: &str) -> bool {
-        let mut launches = self.stages.iter().flat_map(|stage| &stage.launches);
-        launches.any(|launch| launch.name() == name)
-            || self.followers.values().any(|launch| launch.name() == name)
-    }
-
-    fn next_stage(&mut self) -> Result<(), TransmitError> {
-        while self.waiting.is_empty() {
-            let Some(stage) = self.stages.pop_front() else { break };
-            for launch in stage.launches {
-                self.waiting.insert(launch.name().to_owned());
-                self.start(launch)?;
-            }
-            if stage.signs {
-                self.state();
-            }
-            for name in stage.retirements {
-                self.waiting.insert(name.clone());
-                if let Some(announcer) = &mut self.announcer {
-                    announcer.forget(&name);
-                }
-                self.drivers.retire(name, self.generation);
-            }
-            self.flush();
-        }
-        Ok(())
-    }
-
-    /// Puts a channel on air: at the end of its cycle, and not before it has been announced.
-    fn start(&mut self, launch: Launch) -> Result<(), TransmitError> {
-        let name = launch.name().to_owned();
-        let files = self.told.get(&name).map_or(&[][..], |programme| &programme.files);
-        let Some(announcer) = &mut self.announcer else { return self.put(launch) };
-        if launch.is_session() {
-            return self.put(launch);
-        }
-        if announcer.is_on_air(&name) {
-            let known = announcer.says(&name, files);
-            return self.put(if known { launch } else { launch.held() });
-        }
-        let since = announcer.describe(&name, files);
-        announcer.put_later(launch, since + LEAD);
-        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use super::*;
 use crate::killed::Killed;
 use crate::roster::Roster;
+use crate::spool::Digest;
 use crate::testing::{Store, killed};
 use crate::transmit::TransmitPath;
 
