@@ -48,6 +48,9 @@ pub enum Input<'a, P> {
         /// The time that its session told last, in seconds since the Unix epoch.
         heard: Option<u64>,
     },
+    /// Whether somebody watches the box from now on: for a [`Watch`](crate::Watch), in which actions
+    /// that wait for nobody wait as long. Nobody does until it is told.
+    Busy(bool),
     /// A datagram arrived that is refused: its length in bytes, and why.
     Rejected(usize, Reject),
     /// The server that an [`Output::Request`] asks tells how long the whole object is. It may come

@@ -101,7 +101,8 @@ impl<P> Plain<P> {
             | Input::Compared { .. }
             | Input::Length { .. }
             | Input::Bytes { .. }
-            | Input::Answered { .. } => {}
+            | Input::Answered { .. }
+            | Input::Busy(_) => {}
         }
         let stores = |o: &&Output<P>| matches!(o, Output::Write { .. } | Output::Copy { .. });
         let added = self.queue.iter().skip(before).filter(stores).count();

@@ -16,6 +16,9 @@ mod sample;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use air::{Air, assert_code, free_group, json, on, program, stderr, stdout};
 use common::{Sent, noise};
@@ -23,7 +26,9 @@ use headend::START;
 use stbcast_flute::fdt::File;
 use stbcast_flute::{AnnounceSession, FdtSettings, Statement, Step};
 use stbcast_object::{Group, Micros};
-use stbcast_release::{Object, ObjectKind, Release, Root, digest};
+use stbcast_receiver::Event;
+use stbcast_receiver::io::{Moment, Observer, WatchRequest, WatchWord, watch};
+use stbcast_release::{Action, Kind, Object, ObjectKind, Order, Release, Root, When, digest};
 
 /// Far enough away for the real clock.
 const NEVER: u64 = 1 << 40;
@@ -303,4 +308,62 @@ fn a_root_or_an_interface_that_is_missing_does_not_keep_a_box_from_booting_what_
         let said = last_line(&done);
         assert!(said.starts_with("boot: release 42 of bank B"), "{said} {}", stderr(&done));
     }
+}
+
+/// Somebody watches until the action has been heard for two seconds.
+struct Viewer {
+    busy: PathBuf,
+    leaves: Option<std::thread::JoinHandle<()>>,
+    was_over: bool,
+}
+
+impl Observer for Viewer {
+    fn event(&mut self, _: &Moment, event: &Event) {
+        match event {
+            Event::Statement { kind: Kind::Action, .. } if self.leaves.is_none() => {
+                let busy = self.busy.clone();
+                self.leaves = Some(std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_secs(2));
+                    std::fs::remove_file(&busy).unwrap();
+                }));
+            }
+            Event::WatchDone(_) => self.was_over |= self.busy.exists(),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_box_that_somebody_watches_listens_on_and_reboots_when_nobody_does() {
+    let line = Line::new();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let action = Action {
+        number: now,
+        not_before: now - 60,
+        expiry: now + 3_600,
+        order: Order::Reboot { release: 42, jitter_s: 0, when: When::Idle },
+        ..sample::reboot()
+    };
+    let _air = line.play(42, &[sample::acted(&action)]);
+    std::fs::create_dir(line.path("store")).unwrap();
+    let busy = line.path("busy");
+    std::fs::write(&busy, b"").unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let identity = sample::options().identity;
+    let request = WatchRequest {
+        interface: Some("127.0.0.1".into()),
+        busy: Some(busy.clone()),
+        stop: Arc::clone(&stop),
+        ..WatchRequest::new(line.path("1.root.cose"), identity, line.announce, line.path("store"))
+    };
+    // A deadline: it ends with an error then.
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_secs(20));
+        stop.store(true, Ordering::Relaxed);
+    });
+    let mut viewer = Viewer { busy, leaves: None, was_over: false };
+    let told = watch(&request, &mut viewer).unwrap();
+    assert_eq!((told.reason, told.action, told.in_s), (WatchWord::Reboot, Some(now), 0));
+    viewer.leaves.expect("it heard the action").join().unwrap();
+    assert!(!viewer.was_over, "it listens as long as somebody watches");
 }

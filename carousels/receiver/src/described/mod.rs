@@ -186,7 +186,10 @@ impl<P: Clone> Described<P> {
             Input::Answered { id, answer } => self.on_answered(now, id, answer),
             Input::Resumed { held } => self.on_resumed(now, &held),
             // Its length is announced, and of statements and banks others know.
-            Input::Length { .. } | Input::Statement { .. } | Input::Armed { .. } => {}
+            Input::Length { .. }
+            | Input::Statement { .. }
+            | Input::Armed { .. }
+            | Input::Busy(_) => {}
         }
         self.recover_next();
         self.leave_when_enough(now);

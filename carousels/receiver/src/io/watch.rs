@@ -6,8 +6,7 @@
 
 use std::cell::Cell;
 use std::net::IpAddr;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -15,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use stbcast_object::{Group, Micros};
-use stbcast_release::{Identity, Standing, When};
+use stbcast_release::{Identity, Standing};
 
 use super::slots::BankFiles;
 use super::trusted::trust;
@@ -26,7 +25,10 @@ use crate::{
     WatchOutcome, WatchReport, limits,
 };
 
+mod attended;
 mod obeyed;
+
+use self::attended::Attended;
 
 /// Pause before the network is looked for again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -187,14 +189,14 @@ fn listen(
         once: request.once,
         ..WatchOptions::new(trusted, obeyed::read(&request.store, observer))
     };
-    let mut session: Watch<Range<usize>> = Watch::new(options);
+    let mut session = Attended::new(Watch::new(options), request.busy.as_deref());
     let stop = AtomicBool::new(false);
     let mut glance =
         Glance { observer, request, stop: &stop, zero: wall(), report: Cell::default() };
     let run_options = RunOptions { interface: interface.as_ref(), stop: &stop };
     let ran = run(&mut session, &mut Notebook(request), run_options, &mut glance);
     let report = glance.report.take();
-    *waited = session.waited(ran.moment.at);
+    *waited = session.watch.waited(ran.moment.at);
     Ok(report.filter(|report| request.once || report.outcome != WatchOutcome::Silent))
 }
 
@@ -206,13 +208,7 @@ fn is_obeyed(
 ) -> Result<bool, IoError> {
     let mut obeyed = obeyed::read(&request.store, observer);
     match *outcome {
-        WatchOutcome::Reboot { action, release, when, expiry, .. } => {
-            while when == When::Idle && request.busy.as_deref().is_some_and(Path::exists) {
-                if request.stop.load(Ordering::Relaxed) || unix_s() >= expiry {
-                    return Ok(false);
-                }
-                sleep(PAUSE);
-            }
+        WatchOutcome::Reboot { action, release, .. } => {
             // It may have been committed meanwhile.
             let state = state(request);
             if standing(&state).number.is_some_and(|number| number >= release) {
@@ -220,12 +216,12 @@ fn is_obeyed(
             }
             obeyed.action = action;
         }
-        WatchOutcome::Release { number, id, .. } => {
+        WatchOutcome::Release { number, .. } => {
             let state = state(request);
             if standing(&state).number.is_some_and(|committed| committed >= number) {
                 return Ok(false);
             }
-            obeyed.release = Some(id);
+            obeyed.release = number;
         }
         // It was remembered, and the next boot ends its trial.
         WatchOutcome::Killed { .. } => return Ok(true),

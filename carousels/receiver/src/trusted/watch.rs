@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Listening ──an action for this box is valid──> its turn within the jitter ──> over: reboot
-//!   │   ^                                            │
+//!   │   ^                                            │     (somebody watches: it waits here)
 //!   │   └──── taken off the air, or expired ─────────┘
 //!   └─ silent ──> over: whoever runs it joins anew
 //! ```
@@ -32,8 +32,9 @@ use crate::{Event, Input, Killed, Output, Remembered, Stats};
 pub struct Obeyed {
     /// The highest number of an action that it rebooted for; 0 for none.
     pub action: u64,
-    /// The release that it rebooted for by itself last.
-    pub release: Option<[u8; 32]>,
+    /// The highest number of a release that it rebooted for by itself; 0 for none. Not which one it
+    /// was last: whoever plays two old ones in turn would have it reboot for ever.
+    pub release: u64,
 }
 
 /// How long an action has been waited for, so that a watch that begins anew goes on with it.
@@ -92,8 +93,6 @@ pub enum WatchOutcome {
         when: When,
         /// How long from now.
         after: Micros,
-        /// The action expires then, in Unix seconds.
-        expiry: u64,
     },
     /// The box is to reboot for a release that it would install.
     Release {
@@ -137,6 +136,8 @@ pub struct Watch<P> {
     alive_at: Micros,
     looked_at: Micros,
     first_heard: Option<Micros>,
+    /// Somebody watches.
+    is_busy: bool,
     waits: Vec<Wait>,
     stats: Stats,
     queue: VecDeque<Output<P>>,
@@ -171,6 +172,7 @@ impl<P: Clone> Watch<P> {
             alive_at: Micros::ZERO,
             looked_at: Micros::ZERO,
             first_heard: None,
+            is_busy: false,
             waits: Vec::new(),
             stats: Stats::default(),
             queue: VecDeque::new(),
@@ -183,6 +185,7 @@ impl<P: Clone> Watch<P> {
     pub fn handle(&mut self, now: Micros, input: Input<'_, P>) -> Outputs<'_, P> {
         match (&self.state, input) {
             (Step::Over, _) => {}
+            (Step::Idle, Input::Busy(is_busy)) => self.is_busy = is_busy,
             (Step::Idle, _) => {
                 (self.state, self.alive_at) = (Step::Listening, now);
                 self.announce.join(String::new(), None, &mut self.queue);
@@ -190,6 +193,10 @@ impl<P: Clone> Watch<P> {
             (Step::Listening, Input::Statement { bytes, heard }) => {
                 self.count(now, bytes.len().saturating_add(STATEMENT_HEAD_BYTES));
                 self.on_statement(now, &bytes, heard);
+            }
+            (Step::Listening, Input::Busy(is_busy)) => {
+                self.is_busy = is_busy;
+                self.look(now);
             }
             (Step::Listening, Input::Wake) => self.look(now),
             (Step::Listening, input) => self.on_other(now, &input),
@@ -301,9 +308,10 @@ impl<P: Clone> Watch<P> {
         }
         self.looked_at = now;
         self.forget();
-        let next = self.next_reboot(now).into_iter().chain(self.next_release(now));
-        let next = next.min_by_key(after);
-        let is_due = next.is_some_and(|next| after(&next) == Micros::ZERO);
+        let next = self.reboots(now).into_iter().chain(self.next_release(now));
+        // One that is held must not hide one that is not.
+        let next = next.min_by_key(|next| (self.is_held(next), after(next)));
+        let is_due = next.is_some_and(|next| !self.is_held(&next) && after(&next) == Micros::ZERO);
         let has_looked = self.first_heard.is_some_and(|at| now >= at.after(ANNOUNCED_WITHIN));
         match next {
             Some(next) if is_due || self.options.once && has_looked => self.end(next),
@@ -321,11 +329,16 @@ impl<P: Clone> Watch<P> {
         });
     }
 
-    /// The order to reboot that is due first.
-    fn next_reboot(&mut self, now: Micros) -> Option<WatchOutcome> {
+    /// Whether it waits for nobody to watch. Meanwhile it is listened to as ever: it may be taken off
+    /// the air, expire, or be overtaken by a kill.
+    const fn is_held(&self, outcome: &WatchOutcome) -> bool {
+        self.is_busy && matches!(outcome, WatchOutcome::Reboot { when: When::Idle, .. })
+    }
+
+    /// The orders to reboot that are to be obeyed.
+    fn reboots(&mut self, now: Micros) -> Vec<WatchOutcome> {
         let actions: Vec<Signed<Action>> = self.hearing.reboots().cloned().collect();
-        let outcomes = actions.iter().filter_map(|action| self.reboot(now, action));
-        outcomes.collect::<Vec<_>>().into_iter().min_by_key(after)
+        actions.iter().filter_map(|action| self.reboot(now, action)).collect()
     }
 
     fn reboot(&mut self, now: Micros, signed: &Signed<Action>) -> Option<WatchOutcome> {
@@ -345,8 +358,7 @@ impl<P: Clone> Watch<P> {
         let jitter = Micros::from_secs(jitter_s.into());
         let delay = stbcast_bootcast::delay(&identity.serial, id, jitter);
         let after = self.after(now, id, delay)?;
-        let (action, id, expiry) = (action.number, *id, action.expiry);
-        Some(WatchOutcome::Reboot { action, id, release, when, after, expiry })
+        Some(WatchOutcome::Reboot { action: action.number, id: *id, release, when, after })
     }
 
     /// The release that the box would install, where it reboots for one by itself.
@@ -354,8 +366,10 @@ impl<P: Clone> Watch<P> {
         let window = self.options.releases_within?;
         let choice = self.hearing.choose(now, &self.options.trusted)?;
         let (id, number) = (choice.release.id, choice.release.value.number);
-        let is_new = self.options.obeyed.release != Some(id) || !on(Check::ActionOnce);
-        if choice.verdict == Verdict::Held || !is_new {
+        let is_new = number > self.options.obeyed.release || !on(Check::ActionOnce);
+        // A way back that is permitted is gone at the next boot, whyever that comes.
+        let is_above = self.options.trusted.standing.number.is_none_or(|has| number > has);
+        if choice.verdict == Verdict::Held || !is_new || !is_above {
             return None;
         }
         let delay = stbcast_bootcast::delay(&self.options.trusted.identity.serial, &id, window);

@@ -10,7 +10,7 @@ use stbcast_receiver::{
 use stbcast_release::{Action, Order, Serials, Standing, When, digest};
 
 use super::sample::{
-    DAY, NOW, acted, image, key, kill, next_root_bytes, options, reboot, release, signed,
+    DAY, NOW, acted, image, key, kill, next_root_bytes, options, permit, reboot, release, signed,
 };
 
 /// A box that is on, and what is said each second.
@@ -117,12 +117,12 @@ pub fn a_box_reboots_when_its_turn_within_the_jitter_is() {
 pub fn a_box_reboots_once_for_an_action_and_for_none_below_it() {
     let on_air = [acted(&at_once()), acted(&Action { number: NOW - 1, ..at_once() })];
     for (action, reboots) in [(0, true), (NOW - 2, true), (NOW, false), (NOW + 1, false)] {
-        let obeyed = Obeyed { action, release: None };
+        let obeyed = Obeyed { action, release: 0 };
         let mut on = On::new(WatchOptions { obeyed, ..watching() });
         on.hear(5, &on_air);
         assert_eq!(on.outcome.is_some(), reboots, "followed: after {action}");
     }
-    let obeyed = Obeyed { action: NOW, release: None };
+    let obeyed = Obeyed { action: NOW, release: 0 };
     let mut on = On::new(WatchOptions { obeyed, ..watching() });
     on.hear(20, &[acted(&Action { number: NOW + 1, ..at_once() })]);
     assert!(matches!(on.outcome, Some(WatchOutcome::Reboot { action, .. }) if action == NOW + 1));
@@ -231,7 +231,7 @@ fn a_box_reboots_for_a_release_by_itself_where_it_is_told_so_and_once() {
     on.hear(3, std::slice::from_ref(&statement));
     let after = Micros::ZERO;
     assert_eq!(on.outcome, Some(WatchOutcome::Release { number: 42, id, after }));
-    let obeyed = Obeyed { action: 0, release: Some(id) };
+    let obeyed = Obeyed { action: 0, release: 42 };
     let mut on = On::new(WatchOptions { releases_within, obeyed, ..watching() });
     on.hear(100, std::slice::from_ref(&statement)).stays_on("it did so before");
     // One that is killed is not usable.
@@ -240,6 +240,87 @@ fn a_box_reboots_for_a_release_by_itself_where_it_is_told_so_and_once() {
     on.hear(100, &killed).stays_on("it was killed");
     assert_eq!(on.remembered.len(), 1, "and that is remembered once");
     assert_eq!(on.remembered[0].killed[0].release, id);
+}
+
+#[test]
+fn two_releases_that_are_said_in_turn_have_a_box_reboot_once_for_each() {
+    let releases_within = Some(Micros::from_secs(60));
+    let mut obeyed = Obeyed::default();
+    let mut reboots = Vec::new();
+    // Neither can be had: each time the box comes back with what it had.
+    for number in [42, 43, 42, 43, 42] {
+        let mut on = On::new(WatchOptions { releases_within, obeyed, ..watching() });
+        on.hear(62, &[signed(&release(number, &image(1)))]);
+        if let Some(WatchOutcome::Release { number, .. }) = on.outcome {
+            obeyed.release = number;
+            reboots.push(number);
+        }
+    }
+    assert_eq!(reboots, [42, 43]);
+}
+
+#[test]
+fn a_way_back_that_is_permitted_is_no_reason_to_reboot() {
+    let old = release(40, &image(1));
+    let on_air = [signed(&old), permit(41, &old)];
+    let releases_within = Some(Micros::from_secs(60));
+    let mut on = On::new(WatchOptions { releases_within, ..watching() });
+    on.hear(100, &on_air).stays_on("it goes back at the next boot");
+}
+
+#[test]
+fn an_action_for_when_nobody_watches_waits_for_that_and_no_other_does() {
+    let of = |when| {
+        let order = Order::Reboot { release: 42, jitter_s: 0, when };
+        Action { number: NOW - u64::from(when == When::Idle), order, ..reboot() }
+    };
+    let (idle, at_once) = (acted(&of(When::Idle)), acted(&of(When::Now)));
+    let mut on = On::new(watching());
+    on.input(Input::Busy(true));
+    on.hear(100, std::slice::from_ref(&idle)).stays_on("somebody watches");
+    on.input(Input::Busy(false));
+    assert!(matches!(on.outcome, Some(WatchOutcome::Reboot { when: When::Idle, .. })));
+    let mut on = On::new(watching());
+    on.input(Input::Busy(true));
+    on.hear(5, &[idle.clone(), at_once]);
+    assert!(matches!(on.outcome, Some(WatchOutcome::Reboot { when: When::Now, .. })));
+    // Whoever looks once is told of it all the same.
+    let mut on = On::new(WatchOptions { once: true, ..watching() });
+    on.input(Input::Busy(true));
+    on.hear(8, &[idle]);
+    assert!(matches!(on.outcome, Some(WatchOutcome::Reboot { when: When::Idle, .. })));
+}
+
+#[test]
+fn while_somebody_watches_an_action_may_be_taken_off_the_air_expire_or_be_overtaken_by_a_kill() {
+    let order = Order::Reboot { release: 42, jitter_s: 0, when: When::Idle };
+    let idle = Action { order, ..reboot() };
+    let other = signed(&release(43, &image(1)));
+    let watched = |options| {
+        let mut on = On::new(options);
+        on.input(Input::Busy(true));
+        on
+    };
+    // A box without a clock does not know of expiry.
+    for clock in [Some(NOW), None] {
+        let trusted = TrustedOptions { clock, ..options() };
+        let mut on = watched(WatchOptions { trusted, ..watching() });
+        on.hear(5, &[acted(&idle), other.clone()]);
+        on.hear(31, std::slice::from_ref(&other));
+        on.input(Input::Busy(false));
+        on.stays_on("it is not on air any more");
+    }
+    let short = Action { number: NOW - 1, expiry: NOW + 20, ..idle.clone() };
+    let mut on = watched(watching());
+    on.hear(22, &[acted(&short)]);
+    on.input(Input::Busy(false));
+    on.stays_on("it has expired");
+    let bad = release(41, &image(1));
+    let id = digest(&signed(&bad));
+    let mut on = watched(WatchOptions { on_trial: Some(id), ..watching() });
+    on.hear(5, &[acted(&idle)]).stays_on("somebody watches");
+    on.hear(1, &[acted(&idle), acted(&kill(&bad))]);
+    assert_eq!(on.outcome, Some(WatchOutcome::Killed { number: 41, id }));
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! What a box rebooted for, in a file of its store: `obeyed`, 52 bytes, replaced as a whole.
+//! What a box rebooted for, in a file of its store: `obeyed`, 28 bytes, replaced as a whole.
 //!
 //! ```text
-//!  0 "STBO"   4 layout 1   6 0   8 action   16 SHA-256 of a release, or zeros   48 CRC-32
+//!  0 "STBO"   4 layout 1   6 0   8 action   16 release   24 CRC-32
 //! ```
 //!
 //! Numbers are little-endian, as in the state of the banks.
@@ -17,7 +17,7 @@ use crate::Obeyed;
 
 const NAME: &str = "obeyed";
 const HEAD: [u8; 8] = *b"STBO\x01\0\0\0";
-const BYTES: usize = 52;
+const BYTES: usize = 28;
 
 /// What is written down. Where that cannot be read, nothing is: the box may reboot once more.
 pub(super) fn read(store: &Path, observer: &mut dyn Observer) -> Obeyed {
@@ -51,7 +51,7 @@ pub(super) fn write(store: &Path, obeyed: &Obeyed) -> Result<(), StorageError> {
 fn encode(obeyed: &Obeyed) -> Vec<u8> {
     let mut bytes = HEAD.to_vec();
     bytes.extend(obeyed.action.to_le_bytes());
-    bytes.extend(obeyed.release.unwrap_or_default());
+    bytes.extend(obeyed.release.to_le_bytes());
     bytes.extend(crc32(&bytes).to_le_bytes());
     bytes
 }
@@ -61,9 +61,8 @@ fn decode(bytes: &[u8]) -> Option<Obeyed> {
     let (body, crc) = bytes.split_last_chunk::<4>()?;
     let rest = body.strip_prefix(&HEAD)?;
     let (action, release) = rest.split_first_chunk::<8>()?;
-    let release: [u8; 32] = release.try_into().ok()?;
+    let release = u64::from_le_bytes(release.try_into().ok()?);
     let is_whole = crc32(body) == u32::from_le_bytes(*crc);
-    let release = Some(release).filter(|release| *release != [0; 32]);
     is_whole.then_some(Obeyed { action: u64::from_le_bytes(*action), release })
 }
 
@@ -75,10 +74,7 @@ mod tests {
     fn what_is_written_down_is_read_again_and_a_damaged_file_counts_as_none() {
         let store = tempfile::tempdir().unwrap();
         assert_eq!(read(store.path(), &mut ()), Obeyed::default());
-        for obeyed in [
-            Obeyed { action: 7, release: None },
-            Obeyed { action: u64::MAX, release: Some([9; 32]) },
-        ] {
+        for obeyed in [Obeyed { action: 7, release: 0 }, Obeyed { action: 9, release: u64::MAX }] {
             write(store.path(), &obeyed).unwrap();
             assert_eq!(read(store.path(), &mut ()), obeyed);
         }
@@ -90,7 +86,7 @@ mod tests {
             fs::write(&path, bytes).unwrap();
             assert_eq!(read(store.path(), &mut ()), Obeyed::default(), "byte {at}");
         }
-        fs::write(&path, &whole[..51]).unwrap();
+        fs::write(&path, &whole[..27]).unwrap();
         assert_eq!(read(store.path(), &mut ()), Obeyed::default());
         assert_eq!(fs::read_dir(store.path()).unwrap().count(), 1, "nothing else is left");
     }
