@@ -99,6 +99,8 @@ fn a_channel_that_is_dropped_is_told_and_counted_until_its_cycle_is_complete() {
     site.object("gone", "gone.img", "");
     site.file("gone.img", &noise(2, 500_000));
     let _headend = site.serve(&[]);
+    // One that has not begun its cycle has none to complete.
+    wait_for(&site, |status| status["channels"][1]["packets"].as_u64() > Some(0));
     let text = std::fs::read_to_string(site.path("lineup.toml")).unwrap();
     let gone = text[text.find("[[channel]]\nname = \"gone\"").unwrap()..].to_owned();
     site.replace(&gone, "");
