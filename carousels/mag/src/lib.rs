@@ -1,0 +1,23 @@
+//! Infomir's image carousel for MAG boxes: both ends of the wire format, and the container that an
+//! image is.
+//!
+//! * [`Packet`] reads a datagram, [`Header`] writes one.
+//!
+//! Nothing here has been tested against a real box (MAG notes §1).
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod packet;
+
+pub use packet::{
+    DESCRIPTION_BYTES_MAX, Description, DescriptionError, HEADER_BYTES, Header, Packet, Reject,
+};
+
+/// UDP port of a box's fixed group for Bootstrap where none is written (MAG notes §1.2).
+pub const DEFAULT_PORT: u16 = 9_000;
+
+/// Bytes of an image in one datagram where none are written (MAG notes §1.3).
+pub const DEFAULT_PACKET_BYTES: u16 = 1_456;
