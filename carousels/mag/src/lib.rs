@@ -2,6 +2,7 @@
 //! image is.
 //!
 //! * [`Packet`] reads a datagram, [`Header`] writes one.
+//! * [`Carousel`] is the sender's core: it says which datagram comes next, and never sleeps or sends.
 //!
 //! Nothing here has been tested against a real box (MAG notes §1).
 
@@ -10,8 +11,12 @@
 
 extern crate alloc;
 
+mod carousel;
 mod packet;
 
+pub use carousel::{
+    Carousel, DESCRIPTION_STEP, LENGTH_MAX, PACKETS_TOLD_APART, Plan, Step, Stream, TooLong,
+};
 pub use packet::{
     DESCRIPTION_BYTES_MAX, Description, DescriptionError, HEADER_BYTES, Header, Packet, Reject,
 };

@@ -241,6 +241,17 @@ impl Description {
         fits.then(|| Self(text.as_bytes().to_vec())).ok_or(DescriptionError { bytes })
     }
 
+    /// The text.
+    pub fn text(&self) -> &str {
+        // It was made of one.
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Bytes of the datagram that tells it.
+    pub fn datagram_bytes(&self) -> usize {
+        DESCRIPTION_HEADER_BYTES + self.0.len()
+    }
+
     /// The datagram that tells it of the image with this serial number.
     pub fn encode(&self, serial: u16) -> Vec<u8> {
         let mut bytes = DESCRIPTION.to_vec();

@@ -175,7 +175,8 @@ impl Object {
 const KIND: &str = "0 image, 1 splash, 2 diagnostic, 3 config";
 const NAME: &str = "1 to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot";
 const SLICE_BYTES: &str = "1 to 65535";
-const URL: &str = "infocast://GROUP:PORT/NAME or flute://GROUP:PORT/NAME, at most 512 bytes";
+const URL: &str =
+    "infocast://GROUP:PORT/NAME, flute://GROUP:PORT/NAME or mag://GROUP:PORT, at most 512 bytes";
 const COMPANION: &str = "a group of 4 or 16 bytes, a port and a TSI";
 
 fn non_zero(number: u16) -> Result<NonZeroU16, Refusal> {

@@ -27,6 +27,8 @@ pub(super) fn target_of(object: &Object) -> Option<Target> {
     Some(match source.carousel {
         Carousel::Infocast => Target::infocast(group, Name::new(source.name).ok()?),
         Carousel::Flute => Target::Flute { group, name: FileName::new(source.name).ok()? },
+        // A box of ours does not fetch these yet.
+        Carousel::Mag => return None,
     })
 }
 
