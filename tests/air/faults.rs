@@ -9,8 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Instant;
 
 use super::harness::{DEADLINE, Program, metrics};
-use super::network::Hosts;
-use ear::inside;
+use super::network::{Hosts, inside};
 
 /// An address on the loopback interface of the headend's host, where nobody listens.
 fn free_address(hosts: &Hosts) -> SocketAddr {

@@ -16,6 +16,8 @@ mod control;
 mod drop_ins;
 mod end_to_end;
 #[cfg(feature = "peers")]
+mod families;
+#[cfg(feature = "peers")]
 mod faults;
 #[cfg(feature = "peers")]
 mod flute_crate;
@@ -26,6 +28,8 @@ mod http_hostile;
 #[cfg(feature = "peers")]
 mod http_peers;
 mod kill;
+#[cfg(feature = "peers")]
+mod lossy;
 #[cfg(feature = "peers")]
 mod network;
 mod operator;

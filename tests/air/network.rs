@@ -1,8 +1,10 @@
 //! Two hosts joined by a network of their own: namespaces and a veth pair, removed in the end.
 
+use std::fs::File;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::sched::{CloneFlags, setns};
 use rustix::process::Signal;
 
 use super::end_to_end::json;
@@ -76,6 +78,15 @@ impl Drop for Hosts {
             let _ = Command::new("ip").args(["netns", "del", name]).status();
         }
     }
+}
+
+/// Does something on a host; sockets it opens stay there.
+pub(crate) fn inside<T: Send>(host: &str, act: impl FnOnce() -> T + Send) -> T {
+    let enter = || {
+        setns(File::open(format!("/run/netns/{host}")).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
+        act()
+    };
+    std::thread::scope(|scope| scope.spawn(enter).join().unwrap())
 }
 
 pub(crate) fn ip(lines: impl IntoIterator<Item = String>) {

@@ -1,25 +1,16 @@
 //! What arrives at a host, with the kernel's time stamps.
 
-use std::fs::File;
 use std::io::IoSliceMut;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Does something on a host; sockets it opens stay there.
-pub(super) fn inside<T: Send>(host: &str, act: impl FnOnce() -> T + Send) -> T {
-    let enter = || {
-        setns(File::open(format!("/run/netns/{host}")).unwrap(), CloneFlags::CLONE_NEWNET).unwrap();
-        act()
-    };
-    std::thread::scope(|scope| scope.spawn(enter).join().unwrap())
-}
+use super::super::network::inside;
 
 /// A socket that has joined a group.
 pub(super) struct Ear(Socket);
