@@ -27,6 +27,7 @@ mod target;
 mod trust;
 mod unicast;
 mod vendor;
+mod vendor_sender;
 mod written;
 
 pub(crate) use names::did_you_mean;
@@ -38,6 +39,7 @@ pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
 pub use target::{MacPrefix, Ring, Serials, Target, TargetAnswer};
 pub use trust::{Document, Trust};
 pub use unicast::{AlternateError, Unicast};
+pub use vendor_sender::VendorSender;
 
 /// Largest line-up file read, in bytes.
 const FILE_BYTES_MAX: u64 = 4 << 20;
@@ -69,6 +71,9 @@ pub struct LineUp {
     pub schedules: Vec<Schedule>,
     /// What may be sent on each interface. No two have the same name.
     pub interfaces: Vec<InterfaceBudget>,
+    /// Programs of vendors that send in formats of their own. No two have the same name, and none that of a
+    /// channel.
+    pub vendor_senders: Vec<VendorSender>,
 }
 
 /// The announce session.

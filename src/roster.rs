@@ -9,6 +9,8 @@ use crate::lineup::{LineUp, ObjectId};
 pub struct Roster {
     /// By place in [`LineUp::channels`]: bits of IP per second, `None` off the air.
     pub channels: Vec<Option<u64>>,
+    /// By place in [`LineUp::vendor_senders`]: whether it runs.
+    pub vendor_senders: Vec<bool>,
     /// Objects that are left out of their channels.
     pub off: HashSet<ObjectId>,
     /// SHA-256 of each signed document that is not said.
@@ -19,6 +21,10 @@ impl Roster {
     /// Everything is on air, each channel at its own rate.
     pub fn all(line_up: &LineUp) -> Self {
         let channels = line_up.channels.iter().map(|channel| Some(channel.bit_rate_bps)).collect();
-        Self { channels, ..Self::default() }
+        Self {
+            channels,
+            vendor_senders: vec![true; line_up.vendor_senders.len()],
+            ..Self::default()
+        }
     }
 }

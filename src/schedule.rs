@@ -41,8 +41,10 @@ const SPANS: [i64; 3] = [86_400, 8 * 86_400, lint::AHEAD_S];
 #[derive(Debug)]
 pub struct Timetable {
     hours: Vec<Hours>,
-    /// By channel: its schedule and its own rate.
-    channels: Vec<(Option<usize>, u64)>,
+    /// By sender, [`senders`]: its schedule and its own rate.
+    senders: Vec<(Option<usize>, u64)>,
+    /// How many of them are channels.
+    channels: usize,
     objects: Vec<(ObjectId, usize)>,
     /// SHA-256 of the documents that follow a schedule.
     documents: Vec<([u8; 32], usize)>,
@@ -60,6 +62,22 @@ pub struct Changes {
     pub any_s: Option<i64>,
     /// By place of the channel: whether it is on air, or how fast.
     pub channels: Vec<Option<i64>>,
+    /// By place of the vendor sender: whether it runs.
+    pub vendor_senders: Vec<Option<i64>>,
+}
+
+/// All that takes a share of an interface, in one row: the schedule that it follows, and its rate in bits of
+/// IP per second. Channels stand first, vendor senders behind them.
+fn senders(line_up: &LineUp) -> impl Iterator<Item = (Option<usize>, u64)> {
+    let channels = line_up.channels.iter().map(|it| (it.schedule, it.bit_rate_bps));
+    channels.chain(line_up.vendor_senders.iter().map(|it| (it.schedule, it.counted_bps)))
+}
+
+/// Name of one of them, and the schedule that it follows.
+pub(crate) fn sender(line_up: &LineUp, place: usize) -> Option<(&str, Option<usize>)> {
+    let channels = line_up.channels.iter().map(|it| (it.name.as_str(), it.schedule));
+    let vendors = line_up.vendor_senders.iter().map(|it| (it.name.as_str(), it.schedule));
+    channels.chain(vendors).nth(place)
 }
 
 impl Timetable {
@@ -82,7 +100,8 @@ impl Timetable {
             documents.filter_map(|it| Some((Digest::of(&it.bytes).bytes(), it.schedule?)));
         Self {
             hours: line_up.schedules.iter().map(Hours::of).collect(),
-            channels: channels.map(|it| (it.schedule, it.bit_rate_bps)).collect(),
+            senders: senders(line_up).collect(),
+            channels: line_up.channels.len(),
             objects: objects.collect(),
             documents: documents.collect(),
             budget,
@@ -130,7 +149,8 @@ impl Timetable {
         let mut changes = Changes::default();
         for span_s in SPANS {
             changes = self.changes_within(after_s, span_s);
-            let of_schedules = changes.channels.iter().zip(&self.channels);
+            let changing = changes.channels.iter().chain(&changes.vendor_senders);
+            let of_schedules = changing.zip(&self.senders);
             let is_known = |(at, (schedule, _)): (&Option<i64>, &(Option<usize>, u64))| {
                 at.is_some() || schedule.is_none()
             };
@@ -144,7 +164,11 @@ impl Timetable {
 
     fn changes_within(&self, after_s: i64, span_s: i64) -> Changes {
         let after_s = zone::tellable(after_s);
-        let mut changes = Changes { any_s: None, channels: vec![None; self.channels.len()] };
+        let mut changes = Changes {
+            any_s: None,
+            channels: vec![None; self.channels],
+            vendor_senders: vec![None; self.senders.len().saturating_sub(self.channels)],
+        };
         let mut before = None;
         self.visit((after_s, after_s + span_s), |moment| {
             let before = before.get_or_insert_with(|| moment.roster.clone());
@@ -152,10 +176,11 @@ impl Timetable {
                 changes.any_s = Some(moment.at_s);
             }
             let rates = before.channels.iter().zip(&moment.roster.channels);
-            for ((before, now), change) in rates.zip(&mut changes.channels) {
-                if change.is_none() && before != now {
-                    *change = Some(moment.at_s);
-                }
+            let rates = rates.map(|(before, now)| before != now).zip(&mut changes.channels);
+            let runs = before.vendor_senders.iter().zip(&moment.roster.vendor_senders);
+            let runs = runs.map(|(before, now)| before != now).zip(&mut changes.vendor_senders);
+            for (_, change) in rates.chain(runs).filter(|(changed, _)| *changed) {
+                change.get_or_insert(moment.at_s);
             }
         });
         changes
@@ -172,19 +197,28 @@ impl Timetable {
     /// Who is on air, and who waits, when schedules are open like this.
     fn decide(&self, open: &[Option<Open>]) -> (Roster, Vec<Wait>) {
         let is_open = |schedule: usize| open.get(schedule).copied().flatten();
-        let wish = |(place, (schedule, own)): (usize, &(Option<usize>, u64))| match schedule {
-            None => Some(Wish::from((place, *own, None))),
-            Some(schedule) => Some(Wish::from((place, *own, Some(is_open(*schedule)?)))),
+        let wish = |(place, (schedule, own)): (usize, &(Option<usize>, u64))| {
+            let open = match schedule {
+                Some(schedule) => Some(is_open(*schedule)?),
+                None => None,
+            };
+            // A window has no word with a vendor's sender: its speed is its own.
+            let rate = open.and_then(|open| open.bit_rate_bps).filter(|_| place < self.channels);
+            let priority = open.map(|open| open.priority);
+            Some(Wish { sender: place, bit_rate_bps: rate.unwrap_or(*own), priority })
         };
-        let wishes: Vec<_> = self.channels.iter().enumerate().filter_map(wish).collect();
+        let wishes: Vec<_> = self.senders.iter().enumerate().filter_map(wish).collect();
         let waits = self.budget.decide(&wishes);
-        let mut roster = Roster { channels: vec![None; self.channels.len()], ..Roster::default() };
+        let mut rates = vec![None; self.senders.len()];
         for wish in &wishes {
-            let waits = waits.iter().any(|wait| wait.channel == wish.channel);
-            if let (false, Some(rate)) = (waits, roster.channels.get_mut(wish.channel)) {
+            let waits = waits.iter().any(|wait| wait.sender == wish.sender);
+            if let (false, Some(rate)) = (waits, rates.get_mut(wish.sender)) {
                 *rate = Some(wish.bit_rate_bps);
             }
         }
+        let vendors = rates.split_off(self.channels.min(rates.len()));
+        let vendor_senders = vendors.iter().map(Option::is_some).collect();
+        let mut roster = Roster { channels: rates, vendor_senders, ..Roster::default() };
         let closed = |schedule: &usize| is_open(*schedule).is_none();
         let off = self.objects.iter().filter(|(_, schedule)| closed(schedule));
         roster.off = off.map(|(id, _)| *id).collect();

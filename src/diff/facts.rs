@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use super::{DIGITS, Side, Thing};
 use crate::lineup::{
     Announce, Channel, Days, LineUp, Object, ObjectId, Overlap, OverlapSpan, Repair, Schedule,
-    Source, StbConfig, Target, Trust, Unicast, When, Window,
+    Source, StbConfig, Target, Trust, Unicast, VendorSender, When, Window,
 };
 use crate::spool::Digest;
 
@@ -24,6 +24,7 @@ pub(super) fn of(side: Side<'_>) -> Vec<Thing> {
             things.push(self::object(side, channel, id, spec));
         }
     }
+    things.extend(line_up.vendor_senders.iter().map(|it| vendor_sender(line_up, it)));
     things.extend(line_up.schedules.iter().map(schedule));
     things.extend(line_up.interfaces.iter().map(|interface| {
         let facts = vec![("at most", kbps(interface.bit_rate_bps))];
@@ -89,6 +90,20 @@ fn channel(line_up: &LineUp, channel: &Channel) -> Thing {
     add(&mut facts, "overlap", channel.overlap.as_ref().map(overlap));
     add(&mut facts, "schedule", followed(line_up, channel.schedule));
     (format!("channel {}", channel.name), facts)
+}
+
+fn vendor_sender(line_up: &LineUp, sender: &VendorSender) -> Thing {
+    let arguments = sender.arguments();
+    let arguments: Vec<_> = arguments.iter().map(|it| it.to_string_lossy()).collect();
+    let mut facts = vec![
+        ("program", sender.program.display().to_string()),
+        ("arguments", arguments.join(" ")),
+        ("counted as", kbps(sender.counted_bps)),
+    ];
+    add(&mut facts, "interface", sender.interface.as_ref());
+    add(&mut facts, "version", sender.version.as_ref());
+    add(&mut facts, "schedule", followed(line_up, sender.schedule));
+    (format!("vendor sender {}", sender.name), facts)
 }
 
 fn repair(repair: &Repair) -> String {

@@ -162,6 +162,7 @@ fn add(to: &mut LineUpDraft, from: LineUpDraft, sources: &Sources, findings: &mu
         targets,
         schedules,
         interfaces,
+        vendor_senders,
     } = from;
     once(&mut to.announce, announce, "announce", sources, findings);
     once(&mut to.unicast, unicast, "unicast", sources, findings);
@@ -172,6 +173,7 @@ fn add(to: &mut LineUpDraft, from: LineUpDraft, sources: &Sources, findings: &mu
     to.targets.extend(targets);
     to.schedules.extend(schedules);
     to.interfaces.extend(interfaces);
+    to.vendor_senders.extend(vendor_senders);
 }
 
 /// Takes what may be said once.

@@ -18,6 +18,7 @@ use super::stbconfig::StbConfigDraft;
 use super::target::TargetDraft;
 use super::trust::TrustDraft;
 use super::unicast::UnicastDraft;
+use super::vendor_sender::{Beside, VendorSenderDraft};
 use super::{Channel, DEFAULT_TTL, Finding, LineUp, Object, ObjectId, Protocol};
 use crate::pacer::BURST;
 
@@ -46,6 +47,7 @@ pub(super) struct LineUpDraft {
     pub(super) targets: Vec<TargetDraft>,
     pub(super) schedules: Vec<ScheduleDraft>,
     pub(super) interfaces: Vec<InterfaceDraft>,
+    pub(super) vendor_senders: Vec<VendorSenderDraft>,
 }
 
 /// A channel as somebody wrote it.
@@ -108,6 +110,7 @@ pub(super) fn check(
 ) -> LineUp {
     let LineUpDraft { announce, unicast, trust, channels: drafts, .. } = draft;
     let LineUpDraft { stbconfigs, reboots, targets, schedules, interfaces, .. } = draft;
+    let vendor_senders = draft.vendor_senders;
     let known: Vec<_> = stbconfigs.iter().map(|draft| draft.name.value.as_str()).collect();
     let rebooting: Vec<_> = reboots.iter().map(|draft| draft.name.value.as_str()).collect();
     let named: Vec<_> = schedules.iter().map(|draft| draft.name.value.as_str()).collect();
@@ -141,6 +144,9 @@ pub(super) fn check(
     let trust = trust.as_ref().and_then(|draft| rules.trust(draft, announce.is_some()));
     let targets = rules.targets(&targets, &known);
     let interfaces = rules.interfaces(&interfaces, &checked, announced.as_ref());
+    let (announce, has_budgets) = (announced.as_ref(), !interfaces.is_empty());
+    let beside = Beside { channels: &checked, announce, has_budgets };
+    let vendor_senders = rules.vendor_senders(&vendor_senders, &beside);
     let schedules = rules.schedules(&schedules);
     let channels = checked.into_iter().map(|(channel, _)| channel).collect();
     LineUp {
@@ -153,6 +159,7 @@ pub(super) fn check(
         targets,
         schedules,
         interfaces,
+        vendor_senders,
     }
 }
 

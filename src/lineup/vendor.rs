@@ -71,6 +71,7 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         targets: Vec::new(),
         schedules: Vec::new(),
         interfaces: Vec::new(),
+        vendor_senders: Vec::new(),
     })
 }
 

@@ -18,6 +18,7 @@ use super::stbconfig::StbConfigWritten;
 use super::target::TargetWritten;
 use super::trust::TrustWritten;
 use super::unicast::UnicastWritten;
+use super::vendor_sender::VendorSenderWritten;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +38,8 @@ struct File {
     schedule: Vec<ScheduleWritten>,
     #[serde(default)]
     interface: Vec<InterfaceWritten>,
+    #[serde(default)]
+    vendor_sender: Vec<VendorSenderWritten>,
 }
 
 #[derive(Deserialize)]
@@ -321,6 +324,11 @@ pub(super) fn parse(
             targets: file.target.into_iter().map(TargetWritten::draft).collect(),
             schedules: file.schedule.into_iter().map(ScheduleWritten::into_draft).collect(),
             interfaces: file.interface.into_iter().map(InterfaceWritten::into_draft).collect(),
+            vendor_senders: file
+                .vendor_sender
+                .into_iter()
+                .map(VendorSenderWritten::into_draft)
+                .collect(),
         }),
         Err(error) => {
             let message = explain(error.message());

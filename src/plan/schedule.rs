@@ -19,7 +19,7 @@ const RUNS: usize = 10;
 /// What follows a schedule, and when.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct FollowerPlan {
-    /// `channel`, `object` or `statement`.
+    /// `channel`, `vendor sender`, `object` or `statement`.
     pub kind: &'static str,
     /// Its name; of an object with its channel.
     pub name: String,
@@ -44,7 +44,7 @@ pub struct RunPlan {
     pub end_unix_s: Option<i64>,
     /// Seconds from one to the other.
     pub seconds: Option<i64>,
-    /// Bit rate of the channel in kbit/s of IP; none for a statement.
+    /// Bit rate of the channel in kbit/s of IP; none for a statement and a vendor sender.
     pub bit_rate_kbps: Option<f64>,
     /// What is not as usual: the clock is put forward or back, a black-out.
     pub notes: Vec<String>,
@@ -118,6 +118,9 @@ fn follower(facts: &Facts<'_>, runs: &Runs, timetable: &Timetable) -> Option<Fol
 fn named(facts: &Facts<'_>, follower: Follower) -> Option<(&'static str, String)> {
     Some(match follower {
         Follower::Channel(place) => ("channel", facts.line_up.channels.get(place)?.name.clone()),
+        Follower::VendorSender(place) => {
+            ("vendor sender", facts.line_up.vendor_senders.get(place)?.name.clone())
+        }
         Follower::Object(id) => {
             let (channel, object) = facts.line_up.object(id)?;
             ("object", format!("{} on {}", object.name, channel.name))

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::Open;
 use crate::companion;
 use crate::contents::Contents;
 use crate::interface;
 use crate::lineup::{Channel, LineUp};
 
-/// What the interfaces of a line-up may carry, and what its channels need there.
+/// What the interfaces of a line-up may carry, and what its channels and vendor senders need there.
 #[derive(Clone, Debug, Default)]
 pub struct Budget {
     /// Those that have a cap.
     pub(super) interfaces: Vec<Capped>,
-    /// By channel: its interface's place in `interfaces`, and bits of IP per second with its companion
-    /// by the rate that it is given.
-    channels: Vec<Option<(usize, BTreeMap<u64, u64>)>>,
+    /// By sender ([`super::senders`]): its interface's place in `interfaces`, and bits of IP per second with
+    /// its companion by the rate that it is given.
+    senders: Vec<Option<(usize, BTreeMap<u64, u64>)>>,
     /// Place of the announce session's.
     announced: Option<usize>,
 }
@@ -31,22 +30,22 @@ pub(super) struct Capped {
     pub(super) announce_bps: u64,
 }
 
-/// A channel that wants to be on air.
+/// A sender that wants to be on air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Wish {
-    /// Its place in the line-up.
-    pub(super) channel: usize,
+    /// Its place among [`super::senders`].
+    pub(super) sender: usize,
     /// The rate that it is given.
     pub(super) bit_rate_bps: u64,
-    /// `None` for a channel without schedule, which goes before all others.
+    /// `None` for one without schedule, which goes before all others.
     pub(super) priority: Option<i32>,
 }
 
-/// A channel that does not fit.
+/// A sender that does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wait {
-    /// Its place in the line-up.
-    pub(crate) channel: usize,
+    /// Its place among [`super::senders`].
+    pub(crate) sender: usize,
     /// Place of its interface.
     pub(crate) interface: usize,
     /// Bits per second that are missing.
@@ -55,7 +54,7 @@ pub(crate) struct Wait {
     pub(crate) why: Why,
 }
 
-/// Why a channel waits.
+/// Why a sender waits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Why {
     /// Others are on air whose priority is higher.
@@ -85,32 +84,36 @@ impl Budget {
                 names.iter().position(|it| *it == name)
             })
         };
-        let mut channels = Vec::new();
+        let mut senders = Vec::new();
         for (at, channel) in line_up.channels.iter().enumerate() {
             let Some(interface) = place(channel.interface.as_ref()) else {
-                channels.push(None);
+                senders.push(None);
                 continue;
             };
             let mut needs = BTreeMap::new();
             for rate in rates(line_up, channel) {
                 needs.insert(rate, need_bps(line_up, contents, at, rate)?);
             }
-            channels.push(Some((interface, needs)));
+            senders.push(Some((interface, needs)));
         }
+        senders.extend(line_up.vendor_senders.iter().map(|sender| {
+            let needs = BTreeMap::from([(sender.counted_bps, sender.counted_bps)]);
+            Some((place(sender.interface.as_ref())?, needs))
+        }));
         let announced = line_up.announce.as_ref().and_then(|it| place(it.interface.as_ref()));
         let interfaces = line_up.interfaces.iter().enumerate().map(|(at, it)| Capped {
             name: it.name.clone(),
             cap_bps: it.bit_rate_bps,
             announce_bps: if announced == Some(at) { announce_bps } else { 0 },
         });
-        Ok(Self { interfaces: interfaces.collect(), channels, announced })
+        Ok(Self { interfaces: interfaces.collect(), senders, announced })
     }
 
     /// Names of those on which nothing is sent.
     pub(super) fn unused<'a>(&self, line_up: &'a LineUp) -> Vec<&'a str> {
         let used = |place: usize| {
-            let mut channels = self.channels.iter().flatten();
-            self.announced == Some(place) || channels.any(|(at, _)| *at == place)
+            let mut senders = self.senders.iter().flatten();
+            self.announced == Some(place) || senders.any(|(at, _)| *at == place)
         };
         let names = line_up.interfaces.iter().enumerate().filter(|(place, _)| !used(*place));
         names.map(|(_, it)| it.name.as_str()).collect()
@@ -122,13 +125,13 @@ impl Budget {
         let mut waits = Vec::new();
         for (interface, capped) in self.interfaces.iter().enumerate() {
             let here = wishes.iter().filter_map(|wish| {
-                let (at, needs) = self.channels.get(wish.channel)?.as_ref()?;
+                let (at, needs) = self.senders.get(wish.sender)?.as_ref()?;
                 let need = needs.get(&wish.bit_rate_bps).copied().unwrap_or(wish.bit_rate_bps);
                 (*at == interface).then_some((*wish, need))
             });
             let mut here: Vec<_> = here.collect();
             here.sort_by_key(|(wish, _)| {
-                (wish.priority.is_some(), std::cmp::Reverse(wish.priority), wish.channel)
+                (wish.priority.is_some(), std::cmp::Reverse(wish.priority), wish.sender)
             });
             let of_all = here.iter().filter(|(wish, _)| wish.priority.is_none());
             let always =
@@ -140,7 +143,7 @@ impl Budget {
                     let with = |used: u64| used.saturating_add(*need);
                     if with(used) <= capped.cap_bps {
                         used = with(used);
-                        beside.push(wish.channel);
+                        beside.push(wish.sender);
                         continue;
                     }
                     let why = if wish.priority.is_none() || with(always) > capped.cap_bps {
@@ -151,7 +154,7 @@ impl Budget {
                         Why::Lower
                     };
                     let over_bps = with(used) - capped.cap_bps;
-                    waits.push(Wait { channel: wish.channel, interface, over_bps, why });
+                    waits.push(Wait { sender: wish.sender, interface, over_bps, why });
                 }
             }
         }
@@ -180,11 +183,4 @@ fn need_bps(
     }
     let plan = companion::plan(&at_rate, contents, place)?;
     Ok(plan.map_or(bit_rate_bps, |plan| plan.source_bps.saturating_add(plan.companion_bps)))
-}
-
-impl From<(usize, u64, Option<Open>)> for Wish {
-    fn from((channel, own_bps, open): (usize, u64, Option<Open>)) -> Self {
-        let bit_rate_bps = open.and_then(|open| open.bit_rate_bps).unwrap_or(own_bps);
-        Self { channel, bit_rate_bps, priority: open.map(|open| open.priority) }
-    }
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::budget::{Wait, Why};
-use super::{Moment, Timetable};
+use super::{Moment, Timetable, sender};
 use crate::lineup::{Finding, LineUp};
 
 /// A year and a month, in seconds: what is looked at.
 pub(crate) const AHEAD_S: i64 = 400 * 86_400;
 
-/// Those that wait on an interface: its place, why, and the channels.
+/// Those that wait on an interface: its place, why, and the senders.
 type Waiting = (usize, Why, Vec<usize>);
 
 /// How often it happens, and when first.
@@ -20,8 +20,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn when(&self, line_up: &LineUp, timetable: &Timetable, channels: &[usize]) -> String {
-        let schedule = channels.iter().find_map(|at| line_up.channels.get(*at)?.schedule);
+    fn when(&self, line_up: &LineUp, timetable: &Timetable, senders: &[usize]) -> String {
+        let schedule = senders.iter().find_map(|at| sender(line_up, *at)?.1);
         let Some(schedule) = schedule else { return "at any time".to_owned() };
         let name = line_up.schedules.get(schedule).map_or("", |it| it.name.as_str());
         let first = timetable.text(schedule, self.first_s);
@@ -48,9 +48,9 @@ impl Waits {
         }
         let before = std::mem::take(&mut self.1);
         for ((interface, why), waits) in now {
-            let mut channels: Vec<_> = waits.iter().map(|wait| wait.channel).collect();
-            channels.sort_unstable();
-            let key = (interface, why.clone(), channels);
+            let mut senders: Vec<_> = waits.iter().map(|wait| wait.sender).collect();
+            senders.sort_unstable();
+            let key = (interface, why.clone(), senders);
             let over_bps = waits.iter().map(|wait| wait.over_bps).max().unwrap_or(0);
             let first_s = moment.at_s;
             let seen = self.0.entry(key.clone()).or_insert(Seen { times: 0, first_s, over_bps });
@@ -63,24 +63,30 @@ impl Waits {
 
     /// What an operator should know of it.
     pub(crate) fn findings(&self, line_up: &LineUp, timetable: &Timetable) -> Vec<Finding> {
-        let named = |channels: &[usize]| {
-            let names = channels.iter().filter_map(|at| line_up.channels.get(*at));
-            let names: Vec<_> = names.map(|channel| format!("`{}`", channel.name)).collect();
+        let named = |senders: &[usize]| {
+            let names = senders.iter().filter_map(|at| sender(line_up, *at));
+            let names: Vec<_> = names.map(|(name, _)| format!("`{name}`")).collect();
             let many = if names.len() == 1 { "" } else { "s" };
-            format!("channel{many} {}", names.join(", "))
+            let channels = line_up.channels.len();
+            let what = match senders.iter().filter(|at| **at >= channels).count() {
+                0 => "channel",
+                all if all == senders.len() => "vendor sender",
+                _ => "sender",
+            };
+            format!("{what}{many} {}", names.join(", "))
         };
-        let of = |((interface, why, channels), seen): (&Waiting, &Seen)| {
+        let of = |((interface, why, senders), seen): (&Waiting, &Seen)| {
             let capped = timetable.budget.interfaces.get(*interface)?;
             let kbps = |bps: u64| bps.div_ceil(1_000);
             let what = format!(
                 "interface `{}` may carry {} kbit/s, and with {} that would be {} kbit/s too much, {}",
                 capped.name,
                 kbps(capped.cap_bps),
-                named(channels),
+                named(senders),
                 kbps(seen.over_bps),
-                seen.when(line_up, timetable, channels)
+                seen.when(line_up, timetable, senders)
             );
-            let who = if channels.len() == 1 { "it waits" } else { "they wait" };
+            let who = if senders.len() == 1 { "it waits" } else { "they wait" };
             Some(match why {
                 Why::Lower => Finding::warning(format!(
                     "{what}: higher priorities are on air then, and {who}"

@@ -12,7 +12,7 @@ pub(crate) struct Run {
     pub(crate) start_s: i64,
     /// First second after it; `None` where it is later than was looked.
     pub(crate) end_s: Option<i64>,
-    /// Bits of IP per second; none for a statement.
+    /// Bits of IP per second; none for a statement and a vendor sender.
     pub(crate) bit_rate_bps: Option<u64>,
     /// The window that decides at its start.
     pub(crate) window: usize,
@@ -23,6 +23,8 @@ pub(crate) struct Run {
 pub(crate) enum Follower {
     /// A channel.
     Channel(usize),
+    /// A vendor sender.
+    VendorSender(usize),
     /// An object of a channel: it is on air when both are.
     Object(ObjectId),
     /// A signed document, by its SHA-256.
@@ -44,12 +46,15 @@ impl Timetable {
     /// Everything that follows a schedule.
     pub(crate) fn followers(&self) -> Vec<Runs> {
         let of = |follower, schedule| Runs { follower, schedule, runs: Vec::new() };
-        let channels = self.channels.iter().enumerate();
-        let channels = channels.filter_map(|(at, it)| Some(of(Follower::Channel(at), it.0?)));
+        let senders = self.senders.iter().enumerate();
+        let senders = senders.filter_map(|(at, (schedule, _))| {
+            let vendor = at.checked_sub(self.channels).map(Follower::VendorSender);
+            Some(of(vendor.unwrap_or(Follower::Channel(at)), (*schedule)?))
+        });
         let objects = self.objects.iter().map(|(id, at)| of(Follower::Object(*id), *at));
         let documents =
             self.documents.iter().map(|(sha256, at)| of(Follower::Document(*sha256), *at));
-        channels.chain(objects).chain(documents).collect()
+        senders.chain(objects).chain(documents).collect()
     }
 
     /// When a run that stands at `at_s` began by its window; a black-out may have moved that.
@@ -78,6 +83,10 @@ impl Runs {
         let rate = |place: usize| moment.roster.channels.get(place).copied().flatten();
         let on_air = match self.follower {
             Follower::Channel(place) => rate(place).map(Some),
+            Follower::VendorSender(place) => {
+                let runs = moment.roster.vendor_senders.get(place).copied().unwrap_or(false);
+                runs.then_some(None)
+            }
             Follower::Object(id) => {
                 rate(id.channel).filter(|_| !moment.roster.off.contains(&id)).map(Some)
             }

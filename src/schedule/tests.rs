@@ -107,6 +107,29 @@ fn an_interface_is_one_by_name_and_by_address() {
 }
 
 #[test]
+fn a_vendors_sender_follows_its_schedule_and_takes_its_share_of_the_interface() {
+    let schedules = "[[interface]]\nname = \"eth1\"\nbit_rate_kbps = 1500\n\
+                     [[vendor_sender]]\nname = \"dune\"\nprogram = \"/x\"\nfile = \"x\"\ngroup = \"239.255.60.1:5000\"\n\
+                     interface = \"eth1\"\ncounted_kbps = 600\nschedule = \"a\"\n\
+                     [[schedule]]\nname = \"a\"\ntimezone = \"UTC\"\n[[schedule.window]]\n\
+                     from = \"01:00\"\nto = \"03:00\"\nbit_rate_kbps = 800\n\
+                     [[schedule]]\nname = \"b\"\ntimezone = \"UTC\"\n[[schedule.window]]\n\
+                     from = \"02:00\"\nto = \"04:00\"\npriority = 1\n";
+    let channels = channel("b", 1);
+    let line_up = lineup::parse(&format!("{schedules}{channels}"), Path::new("/")).line_up.unwrap();
+    let timetable = timetable(&line_up);
+    let runs = |at| (said(&line_up, &timetable.at(at)), timetable.at(at).vendor_senders);
+    assert_eq!(runs(3_599), (vec![], vec![false]));
+    assert_eq!(runs(3_600), (vec![], vec![true]), "at its own rate, whatever the window says");
+    assert_eq!(runs(7_200), (vec!["b".to_owned()], vec![false]), "the higher priority goes first");
+    assert_eq!(timetable.changes(0).vendor_senders, [Some(3_600)]);
+    assert_eq!(timetable.changes(0).channels, [Some(7_200)]);
+    let findings = timetable.over_budget(&line_up, 0);
+    let [finding] = &findings[..] else { panic!("{findings:?}") };
+    assert!(finding.message.contains("with vendor sender `dune` that would be"), "{finding}");
+}
+
+#[test]
 fn thirty_two_channels_of_ten_windows_are_asked_in_no_time() {
     let windows: String = (0..10)
         .map(|at| {
@@ -398,7 +421,7 @@ fn what_changes_next_is_told_for_each_channel() {
     let timetable = timetable(&line_up);
     let march = 59 * 86_400;
     let told = |at| {
-        let Changes { any_s, channels } = timetable.changes(at);
+        let Changes { any_s, channels, .. } = timetable.changes(at);
         (any_s.unwrap(), channels)
     };
     assert_eq!(told(0), (3_600, vec![Some(3_600), Some(5_400), Some(march)]));
