@@ -3,7 +3,8 @@
 //! - [`BootcastInfo`], the few lines of text of a metadata channel;
 //! - [`StbConfig`], the XML document that web servers answer with, and its URLs ([`SourceUrl`]);
 //! - [`reboot::RebootRequests`], the XML document by which boxes that are on are told to reboot;
-//! - [`BootQuery`], the parameters that boxes send to a web server.
+//! - [`BootQuery`], the parameters that boxes send to a web server;
+//! - [`mag`] and [`dune`], what boxes of other families read.
 //!
 //! A bootcast information:
 //!
@@ -23,7 +24,9 @@
 
 extern crate alloc;
 
+pub mod dune;
 mod info;
+pub mod mag;
 mod order;
 mod query;
 pub mod reboot;
