@@ -13,6 +13,9 @@ use crate::contents::{Contents, role};
 use crate::lineup::{Channel, LineUp, Object, ObjectId, Protocol, Source};
 use crate::spool::Digest;
 
+mod serials;
+use serials::Serials;
+
 /// Boxes know a description for at most a day after the last one (PROTOCOL.md, 2.5).
 const REMEMBERED: Micros = Micros::from_secs(86_400);
 
@@ -38,9 +41,14 @@ pub(crate) struct Facts {
     pub(crate) fti: Option<Fti>,
 }
 
-/// The source URL of an object: all that a box must be told of it beside the announce group.
+/// The source URL of an object: all that a box must be told of it beside the announce group. A MAG
+/// channel has one object, whose name is not sent.
 pub fn source_url(channel: &Channel, object: &Object) -> String {
-    format!("{}://{}/{}", channel.protocol.word(), channel.group, object.name)
+    let (word, group) = (channel.protocol.word(), channel.group);
+    match channel.protocol {
+        Protocol::Infocast | Protocol::Flute => format!("{word}://{group}/{}", object.name),
+        Protocol::Mag => format!("{word}://{group}"),
+    }
 }
 
 /// The description of an object.
@@ -64,7 +72,7 @@ pub(crate) fn describe(
         let companion = channel.repair.as_ref().and_then(|repair| repair.group);
         file.announced.companion = companion.map(|group| Companion { group, tsi: DEFAULT_TSI });
     }
-    if channel.protocol == Protocol::Infocast {
+    if channel.protocol != Protocol::Flute {
         file.announced.slice_bytes = Some(channel.slice_bytes);
     }
     if let (Some(unicast), Some(digest)) = (&line_up.unicast, &facts.digest) {
@@ -81,6 +89,9 @@ fn kind(line_up: &LineUp, contents: &Contents, id: ObjectId, object: &Object) ->
         Source::Time => return "time",
         Source::Bootcast { .. } => return "bootcast",
         Source::StbConfig(_) | Source::File(_) | Source::Reboot(_) => {}
+    }
+    if let Some(mag) = line_up.object(id).and_then(|(channel, _)| channel.mag.as_ref()) {
+        return mag.role.word();
     }
     if contents.is_stbconfig(id, object) {
         return "stbconfig";
@@ -136,7 +147,10 @@ impl Revision {
 /// Numbers for objects: each stands for one revision, also across changes of the line-up, because
 /// boxes know descriptions for a while after the last one.
 #[derive(Clone, Debug, Default)]
-pub struct Numbers(BTreeMap<u32, Numbered>);
+pub struct Numbers {
+    tois: BTreeMap<u32, Numbered>,
+    serials: Serials,
+}
 
 #[derive(Clone, Debug)]
 struct Numbered {
@@ -150,30 +164,35 @@ impl Numbers {
     /// Another line-up begins at `wall`, the time since the Unix epoch. What left the last one is
     /// remembered for as long as boxes may.
     pub(crate) fn begin(&mut self, wall: Micros) {
-        for one in self.0.values_mut() {
+        for one in self.tois.values_mut() {
             one.until = one.until.min(wall);
         }
-        self.0.retain(|_, one| wall.since(one.until) <= REMEMBERED);
+        self.tois.retain(|_, one| wall.since(one.until) <= REMEMBERED);
+    }
+
+    /// The serial number of the image with this digest at the source URL of a MAG channel.
+    pub(crate) fn serial(&mut self, url: &str, digest: Digest, written: Option<u16>) -> u16 {
+        self.serials.of(url, digest, written)
     }
 
     /// The number of a revision.
     pub(crate) fn of(&mut self, mut revision: Revision) -> u32 {
         // One whose URL stands twice in a line-up has two numbers all the same.
-        let left = self.0.iter().filter(|(_, one)| one.until != Micros::NEVER);
+        let left = self.tois.iter().filter(|(_, one)| one.until != Micros::NEVER);
         let mut left = left.filter(|(_, one)| one.revision.is_same_as(&revision));
         let known = left.next();
         let toi = known.map(|(toi, _)| *toi);
         let toi = toi.unwrap_or_else(|| self.free(revision.digest));
-        let old = self.0.remove(&toi);
+        let old = self.tois.remove(&toi);
         // Boxes still know the code of one that has none any more.
         revision.fti = revision.fti.or(old.and_then(|old| old.revision.fti));
         let revision = Arc::new(revision);
-        self.0.insert(toi, Numbered { revision, until: Micros::NEVER });
+        self.tois.insert(toi, Numbered { revision, until: Micros::NEVER });
         toi
     }
 
     fn free(&self, digest: Digest) -> u32 {
-        let is_free = |toi: &u32| !self.0.contains_key(toi);
+        let is_free = |toi: &u32| !self.tois.contains_key(toi);
         // All eight words taken: eight objects of the same bytes came before.
         toi_candidates(&digest.bytes()).chain(1..=u32::MAX).find(is_free).unwrap_or(1)
     }
@@ -216,7 +235,7 @@ mod tests {
         let mut copy = Numbers::default();
         let copied = allocation_counter::measure(|| copy = numbers.clone());
         assert!(copied.bytes_total < 64 * 1_000, "{} bytes", copied.bytes_total);
-        assert_eq!(copy.0.len(), 1_000);
+        assert_eq!(copy.tois.len(), 1_000);
     }
 
     #[test]
@@ -234,7 +253,7 @@ mod tests {
         assert_eq!(numbers.of(revision("a", b"x")), first);
         numbers.begin(Micros::from_secs(600_200));
         numbers.begin(Micros::from_secs(800_000));
-        assert!(numbers.0.is_empty());
+        assert!(numbers.tois.is_empty());
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub enum Carousel {
     Infocast(Box<stbcast_infocast::Carousel>),
     /// A FLUTE carousel of its own.
     Flute(Box<stbcast_flute::Carousel>),
+    /// Infomir's image carousel.
+    Mag(Box<stbcast_mag::Carousel>),
     /// The repair symbols of a channel.
     Companion(Box<CompanionSession>),
     /// What is on air, and where.
@@ -76,12 +78,24 @@ impl From<stbcast_flute::Step> for Step {
     }
 }
 
+impl From<stbcast_mag::Step> for Step {
+    fn from(step: stbcast_mag::Step) -> Self {
+        match step {
+            stbcast_mag::Step::Datagram(datagram) => Self::Send(Outgoing::Parts(datagram)),
+            stbcast_mag::Step::Description(bytes) => Self::Send(Outgoing::Whole(bytes)),
+            stbcast_mag::Step::CycleEnd => Self::CycleEnd,
+            stbcast_mag::Step::Idle { until } => Self::Idle { until },
+        }
+    }
+}
+
 impl Carousel {
     /// The next step at `now`; `wall` is the time since the Unix epoch.
     pub fn next(&mut self, now: Micros, wall: Micros) -> Step {
         match self {
             Self::Infocast(carousel) => carousel.next(now, wall.0 / 1_000_000).into(),
             Self::Flute(carousel) => carousel.next(now, wall).into(),
+            Self::Mag(carousel) => carousel.next(now).into(),
             Self::Companion(session) => session.next(now, wall).into(),
             Self::Announce(session) => session.next(now, wall).into(),
         }
@@ -90,8 +104,8 @@ impl Carousel {
     /// Goes on air at `wall`, in place of `before` where there was one.
     pub fn begin(&mut self, before: Option<&Self>, wall: Micros) {
         match (self, before) {
-            // Infocast numbers nothing across cycles.
-            (Self::Infocast(_), _) => {}
+            // These number nothing across cycles.
+            (Self::Infocast(_) | Self::Mag(_), _) => {}
             (Self::Flute(new), Some(Self::Flute(old))) => new.begin(Some(old), wall),
             (Self::Flute(new), _) => new.begin(None, wall),
             (Self::Companion(new), Some(Self::Companion(old))) => new.begin(Some(old), wall),
@@ -107,6 +121,7 @@ impl Carousel {
         match self {
             Self::Infocast(carousel) => carousel.between_cycles(),
             Self::Flute(carousel) => carousel.between_cycles(),
+            Self::Mag(carousel) => carousel.between_cycles(),
             Self::Companion(_) | Self::Announce(_) => true,
         }
     }
@@ -114,20 +129,15 @@ impl Carousel {
     /// What its datagrams carry, in a word.
     pub const fn carries(&self) -> &'static str {
         match self {
-            Self::Infocast(_) | Self::Flute(_) => "source",
+            Self::Infocast(_) | Self::Flute(_) | Self::Mag(_) => "source",
             Self::Companion(_) => "repair",
             Self::Announce(_) => "announce",
         }
     }
 
-    /// Whether it is Infocast's.
-    pub const fn is_infocast(&self) -> bool {
-        matches!(self, Self::Infocast(_))
-    }
-
     /// Whether it has cycles at all.
     pub const fn has_cycles(&self) -> bool {
-        matches!(self, Self::Infocast(_) | Self::Flute(_))
+        matches!(self, Self::Infocast(_) | Self::Flute(_) | Self::Mag(_))
     }
 
     /// UDP payload of the largest datagram in bytes, where slices have `slice_bytes`.
@@ -140,6 +150,7 @@ impl Carousel {
             Self::Flute(carousel) => {
                 fdt(carousel.fdt()).max(slice_bytes + stbcast_flute::SOURCE_HEAD_BYTES)
             }
+            Self::Mag(carousel) => carousel.datagram_bytes_max(),
             Self::Companion(session) => fdt(session.fdt()).max(session.datagram_bytes_max()),
             Self::Announce(session) => {
                 let statements = session.statements().iter().map(Statement::datagram_bytes);
@@ -152,7 +163,7 @@ impl Carousel {
     pub const fn statements_sent(&self) -> u64 {
         match self {
             Self::Announce(session) => session.statements_sent(),
-            Self::Infocast(_) | Self::Flute(_) | Self::Companion(_) => 0,
+            Self::Infocast(_) | Self::Flute(_) | Self::Mag(_) | Self::Companion(_) => 0,
         }
     }
 
@@ -162,6 +173,7 @@ impl Carousel {
         match self {
             Self::Infocast(carousel) => carousel.plan(bit_rate_bps, ip_udp_bytes).cycle,
             Self::Flute(carousel) => carousel.cycle_span(),
+            Self::Mag(carousel) => carousel.plan(bit_rate_bps, ip_udp_bytes).cycle,
             Self::Companion(_) | Self::Announce(_) => Micros::ZERO,
         }
     }

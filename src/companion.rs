@@ -5,13 +5,13 @@ use stbcast_flute::fdt::File;
 use stbcast_flute::{
     COMPANION_OVERHEAD_BYTES, DEFAULT_TSI, FdtSender, FdtSettings, Fti, SOURCE_HEAD_BYTES,
 };
-use stbcast_infocast::Carousel;
 use stbcast_object::limits::IP_PACKET_BYTES_MAX;
 use stbcast_object::{Group, Micros};
 
 use crate::announced::{expected, source_url};
 use crate::contents::Contents;
-use crate::lineup::{Channel, LineUp, Object, ObjectId, Repair, Source};
+use crate::lineup::{Channel, LineUp, Object, ObjectId, Protocol, Repair, Source};
+use crate::mag_channel;
 use crate::repair::per_block;
 
 /// Lowest rate of a channel in bits per second.
@@ -117,9 +117,18 @@ pub fn plan(
         .map(|(at, object)| geometry(channel, object, (repair, group), contents.length(id(at))))
         .collect();
     let of_fdt = fdt_bps(line_up, contents, place, &objects, group);
-    let carousel =
-        |bit_rate_bps| contents.carousel(place, &Channel { bit_rate_bps, ..channel.clone() });
-    plan_of(channel, objects, of_fdt, carousel)
+    let cycle = |bit_rate_bps| cycle(contents, place, &Channel { bit_rate_bps, ..channel.clone() });
+    plan_of(channel, objects, of_fdt, cycle)
+}
+
+/// Time of a cycle of a channel with a companion, the pause behind it left aside.
+fn cycle(contents: &Contents, place: usize, channel: &Channel) -> Result<Micros, String> {
+    let (bit_rate_bps, overhead) = (channel.bit_rate_bps, channel.group.ip_udp_bytes());
+    if channel.protocol == Protocol::Mag {
+        let length = contents.length(ObjectId { channel: place, object: 0 });
+        return Ok(mag_channel::expected(channel, length)?.plan(bit_rate_bps, overhead).cycle);
+    }
+    Ok(contents.carousel(place, channel)?.plan(bit_rate_bps, overhead).cycle)
 }
 
 /// The repair symbols that a channel has in a companion, and its group.
@@ -128,8 +137,9 @@ fn repair_of(channel: &Channel) -> Option<(&Repair, Group)> {
     Some((repair, repair.group?))
 }
 
-/// The same of a channel whose objects have these geometries. `carousel` makes the carousel at a rate,
-/// and the companion describes its objects at `of_fdt` bits of IP per second.
+/// The same of a channel whose objects have these geometries. `cycle` is the time of a cycle at a rate,
+/// the pause behind it left aside, and the companion describes its objects at `of_fdt` bits of IP per
+/// second.
 ///
 /// # Errors
 /// As [`plan`].
@@ -137,7 +147,7 @@ pub(crate) fn plan_of(
     channel: &Channel,
     objects: Vec<Result<Geometry, NoRepair>>,
     of_fdt: u64,
-    carousel: impl Fn(u64) -> Result<Carousel, String>,
+    cycle: impl Fn(u64) -> Result<Micros, String>,
 ) -> Result<Option<CompanionPlan>, String> {
     let Some((repair, group)) = repair_of(channel) else { return Ok(None) };
     let load = Load::of(&objects, repair.ratio, group);
@@ -153,7 +163,7 @@ pub(crate) fn plan_of(
         }));
     }
     let span = |source_bps| -> Result<f64, String> {
-        Ok(span_seconds(channel, &objects, source_bps, &carousel(source_bps)?))
+        Ok(span_seconds(channel, &objects, cycle(source_bps)?))
     };
     let companion_bps = |source_bps| -> Result<u64, String> {
         Ok((whole(load.bits / span(source_bps)?) + of_fdt).max(BIT_RATE_MIN))
@@ -213,18 +223,12 @@ fn source_bps(
     Ok(low)
 }
 
-/// Seconds from one pass of the channel's objects with repair symbols to the next at a rate. Where
-/// their delays differ the shortest counts, so that none has fewer symbols than it should.
-fn span_seconds(
-    channel: &Channel,
-    objects: &[Result<Geometry, NoRepair>],
-    source_bps: u64,
-    carousel: &Carousel,
-) -> f64 {
-    let plan = carousel.plan(source_bps, channel.group.ip_udp_bytes());
+/// Seconds from one pass of the channel's objects with repair symbols to the next, where a cycle takes
+/// `cycle`. Where their delays differ the shortest counts, so that none has fewer symbols than it should.
+fn span_seconds(channel: &Channel, objects: &[Result<Geometry, NoRepair>], cycle: Micros) -> f64 {
     let repaired = channel.objects.iter().zip(objects).filter(|(_, geometry)| geometry.is_ok());
     let delay = repaired.map(|(object, _)| object.delay).min().unwrap_or_default();
-    plan.cycle.after(channel.burst_delay).max(delay).as_secs_f64().max(1e-6)
+    cycle.after(channel.burst_delay).max(delay).as_secs_f64().max(1e-6)
 }
 
 /// Bits of IP per second of a companion's own description.

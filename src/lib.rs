@@ -22,6 +22,7 @@ pub mod http;
 pub mod keys;
 pub mod killed;
 pub mod lineup;
+pub(crate) mod mag_channel;
 pub mod overlap;
 pub mod pacer;
 pub mod plan;

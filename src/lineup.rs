@@ -15,6 +15,7 @@ use stbcast_object::xml::Place;
 use stbcast_object::{Group, Micros};
 
 mod drop_ins;
+mod mag;
 mod names;
 mod overlap;
 mod reboot;
@@ -30,6 +31,7 @@ mod vendor;
 mod vendor_sender;
 mod written;
 
+pub use mag::{Mag, Role};
 pub(crate) use names::did_you_mean;
 pub use overlap::{Overlap, OverlapSpan};
 pub use reboot::Reboot;
@@ -96,6 +98,8 @@ pub enum Protocol {
     Infocast,
     /// A FLUTE session of its own (RFC 6726).
     Flute,
+    /// Infomir's image carousel for MAG boxes.
+    Mag,
 }
 
 impl Protocol {
@@ -104,6 +108,16 @@ impl Protocol {
         match self {
             Self::Infocast => "infocast",
             Self::Flute => "flute",
+            Self::Mag => "mag",
+        }
+    }
+
+    /// Its name with an article, for messages.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Infocast => "an Infocast",
+            Self::Flute => "a FLUTE",
+            Self::Mag => "a MAG",
         }
     }
 }
@@ -148,6 +162,8 @@ pub struct Channel {
     pub burst: Micros,
     /// Pause behind each cycle.
     pub burst_delay: Micros,
+    /// What is told of the image of a MAG channel; there alone.
+    pub mag: Option<Mag>,
     /// Its repair symbols.
     pub repair: Option<Repair>,
     /// How the old revision of an object can be completed when a new one goes on air.

@@ -18,8 +18,10 @@ use crate::schedule::{Budget, Timetable};
 
 mod flute;
 mod infocast;
+mod mag;
 mod overlap;
 pub mod prediction;
+mod repaired;
 mod schedule;
 mod trust;
 mod unicast;
@@ -123,8 +125,24 @@ pub struct ChannelPlan {
     pub completion: Vec<Prediction>,
     /// What boxes ask servers for; none where no server is named.
     pub unicast: Option<UnicastNeeds>,
+    /// What is told of the image of a MAG channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mag: Option<MagPlan>,
     /// Its objects.
     pub objects: Vec<ObjectPlan>,
+}
+
+/// What is told of the image of a MAG channel.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct MagPlan {
+    /// What it is to a box, in a word.
+    pub role: &'static str,
+    /// Its serial number; from its bytes where `None`.
+    pub serial: Option<u16>,
+    /// What it is, for people.
+    pub description: String,
+    /// How often that is told in a cycle.
+    pub descriptions: u64,
 }
 
 /// One object in figures.
@@ -300,8 +318,11 @@ fn channel_plan(
     let source_bps = companion.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
     let own = Channel { bit_rate_bps: source_bps, ..channel.clone() };
     let unicast = line_up.unicast.as_ref();
-    infocast::channel_plan(contents, (place, &own), (companion.as_ref(), unicast), findings)
-        .map(Some)
+    let plan = match channel.protocol {
+        Protocol::Mag => mag::channel_plan,
+        Protocol::Infocast | Protocol::Flute => infocast::channel_plan,
+    };
+    plan(contents, (place, &own), (companion.as_ref(), unicast), findings).map(Some)
 }
 
 /// The announce session in figures, and the bits of IP per second that it is sent with at most.
@@ -318,16 +339,16 @@ fn announce_plan(
         let fti = match (channel.protocol, repair.and_then(|repair| Some((repair, repair.group?))))
         {
             (Protocol::Flute, _) => Coding::of(channel, length).ok().map(|coding| coding.fti),
-            (Protocol::Infocast, Some(companion)) => {
+            (Protocol::Infocast | Protocol::Mag, Some(companion)) => {
                 let geometry = companion::geometry(channel, object, companion, length);
                 geometry.ok().map(Fti::of_geometry)
             }
-            (Protocol::Infocast, None) => None,
+            (Protocol::Infocast | Protocol::Mag, None) => None,
         };
         match expected(line_up, contents, id, fti) {
             Ok(file) => files.extend(file),
             // On a FLUTE channel it is an error, told there.
-            Err(error) if channel.protocol == Protocol::Infocast => {
+            Err(error) if channel.protocol != Protocol::Flute => {
                 let message = format!("object `{}` cannot be announced: {error}", object.name);
                 findings.push(Finding::warning(message));
             }
@@ -390,6 +411,7 @@ impl ChannelPlan {
             overlap: None,
             completion: Vec::new(),
             unicast: None,
+            mag: None,
             objects: Vec::new(),
         }
     }

@@ -83,19 +83,17 @@ impl ChannelProgramme {
     }
 
     fn is_same_on(&self, channel: &Channel, other: &Self) -> bool {
-        // What an object is sent as may depend on other channels of the line-up.
-        let types = |programme: &Self| -> Vec<_> {
-            match &programme.carousel {
-                Carousel::Infocast(carousel) => {
-                    carousel.entries().iter().map(Entry::object_type).collect()
-                }
-                _ => Vec::new(),
+        let sent_alike = match (&self.carousel, &other.carousel) {
+            // What an object is sent as may depend on other channels of the line-up.
+            (Carousel::Infocast(one), Carousel::Infocast(two)) => {
+                let types = one.entries().iter().map(Entry::object_type);
+                types.eq(two.entries().iter().map(Entry::object_type))
             }
+            // Its serial number and description may depend on its bytes, and on those before.
+            (Carousel::Mag(one), Carousel::Mag(two)) => one.stream() == two.stream(),
+            _ => self.files == other.files,
         };
-        *channel == other.channel
-            && self.digests == other.digests
-            && types(self) == types(other)
-            && (self.carousel.is_infocast() || self.files == other.files)
+        *channel == other.channel && self.digests == other.digests && sent_alike
     }
 
     /// Whether this is `other` but for its rate, and for superseded revisions, which come and go with it.

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use super::{DIGITS, Side, Thing};
 use crate::lineup::{
-    Announce, Channel, Days, LineUp, Object, ObjectId, Overlap, OverlapSpan, Repair, Schedule,
+    Announce, Channel, Days, LineUp, Mag, Object, ObjectId, Overlap, OverlapSpan, Repair, Schedule,
     Source, StbConfig, Target, Trust, Unicast, VendorSender, When, Window,
 };
 use crate::spool::Digest;
@@ -86,6 +86,7 @@ fn channel(line_up: &LineUp, channel: &Channel) -> Thing {
         ("burst delay", format!("{} ms", channel.burst_delay.0 / 1_000)),
     ];
     add(&mut facts, "interface", channel.interface.as_ref());
+    facts.extend(channel.mag.iter().flat_map(mag));
     add(&mut facts, "repair", channel.repair.as_ref().map(repair));
     add(&mut facts, "overlap", channel.overlap.as_ref().map(overlap));
     add(&mut facts, "schedule", followed(line_up, channel.schedule));
@@ -104,6 +105,19 @@ fn vendor_sender(line_up: &LineUp, sender: &VendorSender) -> Thing {
     add(&mut facts, "version", sender.version.as_ref());
     add(&mut facts, "schedule", followed(line_up, sender.schedule));
     (format!("vendor sender {}", sender.name), facts)
+}
+
+fn mag(mag: &Mag) -> Facts {
+    let Mag { serial, description, description_repeat, role, model, key, force } = mag;
+    let repeat = description_repeat.0 / 1_000;
+    let mut facts =
+        vec![("role", role.word().to_owned()), ("description repeat", format!("{repeat} ms"))];
+    add(&mut facts, "serial", *serial);
+    add(&mut facts, "description", description.as_ref().map(stbcast_mag::Description::text));
+    add(&mut facts, "model", model.as_ref());
+    add(&mut facts, "key", key.as_ref().map(|path| path.display()));
+    add(&mut facts, "force", force.then_some("yes"));
+    facts
 }
 
 fn repair(repair: &Repair) -> String {

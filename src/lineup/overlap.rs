@@ -85,14 +85,14 @@ impl Rules<'_> {
                 "`overlap` has no place on a FLUTE channel yet: a new revision replaces the old one \
                  there at the end of a cycle",
             ),
-            Protocol::Infocast if repair.is_none() => Some(
+            Protocol::Infocast | Protocol::Mag if repair.is_none() => Some(
                 "`overlap` needs `repair`: the channel carries the new revision alone, and boxes \
                  complete the old one from its repair symbols",
             ),
-            Protocol::Infocast if !has_announce => Some(
+            Protocol::Infocast | Protocol::Mag if !has_announce => Some(
                 "`overlap` needs `announce`: boxes are told there that a revision is superseded",
             ),
-            Protocol::Infocast => None,
+            Protocol::Infocast | Protocol::Mag => None,
         };
         if let Some(message) = missing {
             self.error(*offset, message);

@@ -109,10 +109,10 @@ impl Rules<'_> {
         protocol: Protocol,
     ) -> Option<Option<Group>> {
         match (protocol, &draft.group) {
-            (Protocol::Infocast, Some(written)) => {
+            (Protocol::Infocast | Protocol::Mag, Some(written)) => {
                 self.group_of(written, stbcast_infocast::DEFAULT_PORT).map(Some)
             }
-            (Protocol::Infocast, None) => {
+            (Protocol::Infocast | Protocol::Mag, None) => {
                 let message = "`repair` needs `group`, where the repair symbols are sent: an address \
                                of its own, as \"239.255.2.12:22222\"";
                 self.error(offset, message);
@@ -165,7 +165,7 @@ impl Rules<'_> {
 
     fn choice(&mut self, draft: &RepairDraft, protocol: Protocol) -> Option<Choice> {
         let (default, legal): (Choice, &[Choice]) = match protocol {
-            Protocol::Infocast => (Choice::Auto, &Choice::ALL),
+            Protocol::Infocast | Protocol::Mag => (Choice::Auto, &Choice::ALL),
             Protocol::Flute => (Choice::Raptorq, &[Choice::Raptorq]),
         };
         let Some(written) = &draft.fec else { return Some(default) };

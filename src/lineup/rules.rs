@@ -5,9 +5,11 @@ use std::num::NonZeroU16;
 use std::path::Path;
 
 use stbcast_infocast::{DEFAULT_PORT, HEADER_BYTES};
+use stbcast_mag::DEFAULT_PACKET_BYTES;
 use stbcast_object::limits::IP_PACKET_BYTES_MAX;
 use stbcast_object::{Group, Micros};
 
+use super::mag::{self, MagDraft};
 use super::names::did_you_mean;
 use super::overlap::OverlapDraft;
 use super::reboot::RebootDraft;
@@ -58,13 +60,14 @@ pub(super) struct ChannelDraft {
     pub(super) carousel: Option<At<String>>,
     pub(super) group: At<String>,
     pub(super) bit_rate_kbps: At<f64>,
-    pub(super) slice_bytes: At<i64>,
+    pub(super) slice_bytes: Option<At<i64>>,
     pub(super) ttl: Option<At<i64>>,
     pub(super) dscp: Option<At<i64>>,
     pub(super) interface: Option<String>,
     pub(super) schedule: Option<At<String>>,
     pub(super) burst_us: Option<At<i64>>,
     pub(super) burst_delay_ms: Option<At<i64>>,
+    pub(super) mag: Option<At<MagDraft>>,
     pub(super) repair: Option<At<RepairDraft>>,
     pub(super) overlap: Option<At<OverlapDraft>>,
     pub(super) objects: Vec<ObjectDraft>,
@@ -213,8 +216,11 @@ impl Rules<'_> {
 
     fn channel(&mut self, draft: &ChannelDraft) -> Option<Channel> {
         let protocol = self.protocol(draft);
-        let ttl =
-            draft.ttl.as_ref().map_or(i64::from(DEFAULT_TTL), |t| self.within(t, "ttl", 0..=255));
+        let (own_ttl, own_pause) = match protocol {
+            Protocol::Mag => (mag::TTL, mag::BURST_DELAY_MS),
+            Protocol::Infocast | Protocol::Flute => (DEFAULT_TTL.into(), 0),
+        };
+        let ttl = draft.ttl.as_ref().map_or(own_ttl, |t| self.within(t, "ttl", 0..=255));
         if let (0, Some(written)) = (ttl, &draft.ttl) {
             self.warn(written.offset, "ttl 0: the channel never leaves this machine");
         }
@@ -222,10 +228,10 @@ impl Rules<'_> {
         let burst = draft.burst_us.as_ref();
         let burst = burst.map(|b| self.within(b, "burst_us", 0..=BURST_US_MAX));
         let pause = draft.burst_delay_ms.as_ref();
-        let pause = pause.map_or(0, |p| self.within(p, "burst_delay_ms", 0..=86_400_000));
+        let pause = pause.map_or(own_pause, |p| self.within(p, "burst_delay_ms", 0..=86_400_000));
         let bit_rate_bps = self.bit_rate(&draft.bit_rate_kbps);
         let schedule = self.followed(draft.schedule.as_ref());
-        let group = self.group(&draft.group);
+        let group = self.group_of(&draft.group, default_port(protocol));
         let objects: Vec<_> = draft.objects.iter().map(|object| self.object(object)).collect();
         let objects: Option<Vec<_>> = objects.into_iter().collect();
         let repair = draft.repair.as_ref().map(|repair| self.repair(repair, protocol));
@@ -237,12 +243,13 @@ impl Rules<'_> {
             self.error(draft.offset, format!("channel {group} has no object"));
         }
         self.unique_names(draft);
-        if protocol == Protocol::Flute {
-            self.no_infocast_keys(draft);
+        if protocol != Protocol::Infocast {
+            self.no_infocast_keys(draft, protocol);
         }
-        let slice_bytes = self.slice_bytes(&draft.slice_bytes, protocol, &group, &objects)?;
+        let mag = self.mag(draft, protocol);
+        let slice_bytes = self.slice_bytes(draft, protocol, &group, &objects)?;
         let name = draft.name.as_ref().map_or_else(|| group.to_string(), |name| name.value.clone());
-        Some(Channel {
+        let channel = Channel {
             name,
             protocol,
             group,
@@ -253,6 +260,7 @@ impl Rules<'_> {
             interface: draft.interface.clone(),
             burst: burst.and_then(|us| u64::try_from(us).ok()).map_or(BURST, Micros),
             burst_delay: Micros::from_millis(u64::try_from(pause).unwrap_or(0)),
+            mag,
             repair: match repair {
                 Some(checked) => Some(checked?),
                 None => None,
@@ -263,26 +271,33 @@ impl Rules<'_> {
             },
             schedule,
             objects,
-        })
+        };
+        if protocol == Protocol::Mag {
+            self.mag_rate(draft, &channel);
+        }
+        Some(channel)
     }
 
     fn protocol(&mut self, draft: &ChannelDraft) -> Protocol {
-        const LEGAL: [Protocol; 2] = [Protocol::Infocast, Protocol::Flute];
+        const LEGAL: [Protocol; 3] = [Protocol::Infocast, Protocol::Flute, Protocol::Mag];
         let Some(written) = &draft.carousel else { return Protocol::Infocast };
         let known = LEGAL.into_iter().find(|protocol| protocol.word() == written.value);
         known.unwrap_or_else(|| {
             let near = did_you_mean(&written.value, LEGAL.map(Protocol::word));
-            let message =
-                format!("carousel `{}` is unknown: legal are infocast, flute{near}", written.value);
+            let message = format!(
+                "carousel `{}` is unknown: legal are infocast, flute, mag{near}",
+                written.value
+            );
             self.error(written.offset, message);
             Protocol::Infocast
         })
     }
 
-    /// A FLUTE object has neither type nor trailer, and no pause.
-    fn no_infocast_keys(&mut self, draft: &ChannelDraft) {
+    /// Objects of FLUTE and MAG channels have neither type nor trailer, and those of FLUTE no pause.
+    fn no_infocast_keys(&mut self, draft: &ChannelDraft, protocol: Protocol) {
         let mut wrong: Vec<(usize, &str)> = Vec::new();
-        wrong.extend(draft.burst_delay_ms.as_ref().map(|at| (at.offset, "burst_delay_ms")));
+        let pause = draft.burst_delay_ms.as_ref().filter(|_| protocol == Protocol::Flute);
+        wrong.extend(pause.map(|at| (at.offset, "burst_delay_ms")));
         for object in &draft.objects {
             wrong.extend(object.object_type.as_ref().map(|at| (at.offset, "type")));
             wrong.extend(object.precoding.as_ref().map(|at| (at.offset, "precoding")));
@@ -293,12 +308,8 @@ impl Rules<'_> {
             }
         }
         for (offset, what) in wrong {
-            self.error(offset, format!("{what} has no place on a FLUTE channel"));
+            self.error(offset, format!("{what} has no place on {} channel", protocol.title()));
         }
-    }
-
-    fn group(&mut self, written: &At<String>) -> Option<Group> {
-        self.group_of(written, DEFAULT_PORT)
     }
 
     pub(super) fn group_of(&mut self, written: &At<String>, port: u16) -> Option<Group> {
@@ -320,15 +331,25 @@ impl Rules<'_> {
     /// The slice size, when its datagrams fit an IP packet.
     fn slice_bytes(
         &mut self,
-        written: &At<i64>,
+        draft: &ChannelDraft,
         protocol: Protocol,
         group: &Group,
         objects: &[Object],
     ) -> Option<NonZeroU16> {
+        let own = At { value: DEFAULT_PACKET_BYTES.into(), offset: draft.group.offset };
+        let written = match (&draft.slice_bytes, protocol) {
+            (Some(written), _) => written,
+            (None, Protocol::Mag) => &own,
+            (None, Protocol::Infocast | Protocol::Flute) => {
+                self.error(draft.offset, "missing field `slice_bytes`");
+                return None;
+            }
+        };
         let trailer = objects.iter().map(|o| o.precoding.trailer_bytes()).max().unwrap_or(0);
         let header = match protocol {
             Protocol::Infocast => HEADER_BYTES,
             Protocol::Flute => stbcast_flute::SOURCE_HEAD_BYTES,
+            Protocol::Mag => stbcast_mag::HEADER_BYTES,
         };
         let overhead = group.ip_udp_bytes() + header + trailer;
         let most = IP_PACKET_BYTES_MAX - overhead;
@@ -354,5 +375,13 @@ impl Rules<'_> {
                 self.error(object.name.offset, message);
             }
         }
+    }
+}
+
+/// The port of a group where none is written.
+const fn default_port(protocol: Protocol) -> u16 {
+    match protocol {
+        Protocol::Infocast | Protocol::Flute => DEFAULT_PORT,
+        Protocol::Mag => stbcast_mag::DEFAULT_PORT,
     }
 }

@@ -289,8 +289,9 @@ impl Rules<'_> {
         else {
             return false;
         };
-        let refused = if channel.protocol == Protocol::Flute {
-            "it is on a FLUTE channel, and boxes that read a StbConfig know Infocast alone".into()
+        let refused = if channel.protocol != Protocol::Infocast {
+            let on = channel.protocol.title();
+            format!("it is on {on} channel, and boxes that read a StbConfig know Infocast alone")
         } else if !matches!(object.source, Source::File(_)) {
             "it is no file but made from the line-up".into()
         } else if let Err(error) = source_url(channel, object).parse::<SourceUrl>() {

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor, value::MapAccessDe
 use serde_spanned::Spanned;
 
 use super::Finding;
+use super::mag::MagWritten;
 use super::names::nearest;
 use super::overlap::OverlapWritten;
 use super::reboot::RebootWritten;
@@ -49,13 +50,14 @@ struct ChannelWritten {
     carousel: Spanned<String>,
     group: Spanned<String>,
     bit_rate_kbps: Spanned<f64>,
-    slice_bytes: Spanned<i64>,
+    slice_bytes: Option<Spanned<i64>>,
     ttl: Option<Spanned<i64>>,
     dscp: Option<Spanned<i64>>,
     interface: Option<String>,
     schedule: Option<Spanned<String>>,
     burst_us: Option<Spanned<i64>>,
     burst_delay_ms: Option<Spanned<i64>>,
+    mag: Option<Spanned<MagWritten>>,
     repair: Option<Spanned<RepairWritten>>,
     overlap: Option<Spanned<OverlapWritten>>,
     #[serde(default)]
@@ -266,13 +268,17 @@ fn draft(written: Spanned<ChannelWritten>) -> ChannelDraft {
         carousel: Some(at(channel.carousel)),
         group: at(channel.group),
         bit_rate_kbps: at(channel.bit_rate_kbps),
-        slice_bytes: at(channel.slice_bytes),
+        slice_bytes: channel.slice_bytes.map(at),
         ttl: channel.ttl.map(at),
         dscp: channel.dscp.map(at),
         interface: channel.interface,
         schedule: channel.schedule.map(at),
         burst_us: channel.burst_us.map(at),
         burst_delay_ms: channel.burst_delay_ms.map(at),
+        mag: channel.mag.map(|written| {
+            let At { value, offset } = at(written);
+            At { value: value.into_draft(), offset }
+        }),
         repair: channel.repair.map(repair),
         overlap: channel.overlap.map(|written| {
             let At { value, offset } = at(written);

@@ -73,6 +73,7 @@ pub(crate) fn channel(name: &str, bit_rate_bps: u64) -> Channel {
         interface: Some("127.0.0.1".to_owned()),
         burst: BURST,
         burst_delay: Micros::ZERO,
+        mag: None,
         repair: None,
         overlap: None,
         schedule: None,

@@ -3,12 +3,11 @@
 use stbcast_infocast::{BOX_PATIENCE, ObjectType};
 use stbcast_object::Micros;
 
-use super::prediction::{Companion, Prediction, predict};
-use super::{ChannelPlan, ObjectPlan, OverlapPlan, RepairPlan, UnicastNeeds, object_plan};
+use super::repaired::{Largest, tell_empty};
+use super::{ChannelPlan, ObjectPlan, OverlapPlan, RepairPlan, object_plan};
 use crate::companion::CompanionPlan;
 use crate::contents::Contents;
 use crate::lineup::{Channel, Finding, Object, ObjectId, Unicast};
-use crate::repair::per_block;
 
 pub(super) fn channel_plan(
     contents: &Contents,
@@ -39,20 +38,13 @@ pub(super) fn channel_plan(
             ..object_plan(spec, contents.length(id), interval, symbols)
         });
     }
-    if companion.is_some_and(|plan| plan.geometries().next().is_none()) {
-        let message = format!("channel `{}`: no object of it has repair symbols", channel.name);
-        findings.push(Finding::warning(message));
-    }
+    tell_empty(channel, companion, findings);
     let repair = channel.repair.as_ref().zip(companion);
-    let largest = objects.iter().enumerate().max_by_key(|(_, object)| object.slices);
-    let coded = largest.and_then(|(place, _)| coded(place, channel, companion));
-    let completion = largest.map(|(_, object)| completion(object, cycle, coded.as_ref()));
+    let Largest { completion, unicast } =
+        Largest::of(&objects, channel, (companion, unicast), cycle);
     let overlap = OverlapPlan::of(channel, companion, cycle, findings);
-    let unicast = unicast.zip(largest);
-    let unicast = unicast
-        .and_then(|(unicast, (_, object))| UnicastNeeds::of(unicast, object, coded.as_ref()));
     Ok(ChannelPlan {
-        completion: completion.unwrap_or_default(),
+        completion,
         overlap,
         unicast,
         datagrams: plan.datagrams,
@@ -72,26 +64,4 @@ fn impatient(channel: &Channel, object: &Object, interval: Micros) -> Finding {
         object.name,
         interval.as_secs_f64()
     ))
-}
-
-/// The repair symbols of an object.
-fn coded(place: usize, channel: &Channel, plan: Option<&CompanionPlan>) -> Option<Companion> {
-    let geometry = plan.and_then(|plan| plan.objects.get(place)?.as_ref().ok());
-    channel.repair.as_ref().zip(geometry).map(|(repair, geometry)| Companion {
-        geometry: *geometry,
-        per_block: per_block(geometry) / repair.senders,
-        ratio: repair.ratio,
-        keep_total: repair.keep_total,
-    })
-}
-
-/// How long boxes take for the largest object of a channel.
-fn completion(
-    object: &ObjectPlan,
-    cycle: Micros,
-    companion: Option<&Companion>,
-) -> Vec<Prediction> {
-    // A companion that takes its part of the rate has made the cycle longer.
-    let stretch = companion.filter(|it| it.keep_total).map_or(1.0, |it| 1.0 + it.ratio);
-    predict(object.slices, cycle.as_secs_f64() / stretch, companion)
 }

@@ -63,6 +63,7 @@ pub(super) fn companion(
         group: plan.group,
         bit_rate_bps: plan.companion_bps,
         protocol: Protocol::Flute,
+        mag: None,
         objects: Vec::new(),
         ..channel.clone()
     };
@@ -102,6 +103,7 @@ pub(super) fn announce(
         interface: announce.interface.clone(),
         burst: BURST,
         burst_delay: Micros::ZERO,
+        mag: None,
         repair: None,
         overlap: None,
         schedule: None,

@@ -3,6 +3,7 @@
 use stbcast_fec::Geometry;
 use stbcast_flute::fdt::File;
 use stbcast_infocast::Entry;
+use stbcast_mag::Stream;
 use stbcast_object::Micros;
 
 use super::{ChannelProgramme, Payload, flute};
@@ -11,6 +12,7 @@ use crate::companion::{self, NoRepair};
 use crate::contents::carousel;
 use crate::flute_channel::Coding;
 use crate::lineup::{Channel, Protocol};
+use crate::mag_channel;
 use crate::repair::RepairSymbols;
 use crate::spool::Digest;
 
@@ -33,22 +35,28 @@ pub(super) struct Prepared {
     pub(super) file: Option<File>,
     /// Its repair symbols.
     pub(super) symbols: Option<RepairSymbols>,
+    /// Its part in the companion of its channel, where there is one.
+    pub(super) repaired: Option<Repaired>,
     /// How it is sent.
     pub(super) sent: Sent,
+}
+
+/// The part of an object in a companion.
+#[derive(Clone)]
+pub(super) struct Repaired {
+    /// The geometry of its repair symbols, or why it has none.
+    pub(super) geometry: Result<Geometry, NoRepair>,
+    /// How long its description there is, by one of that length.
+    pub(super) expected: Option<File>,
 }
 
 /// What depends on the protocol.
 #[derive(Clone)]
 pub(super) enum Sent {
-    /// As an entry of an object carousel.
-    Infocast {
-        /// With its trailers.
-        entry: Box<Entry>,
-        /// The geometry of its repair symbols, where the channel has a companion.
-        geometry: Option<Result<Geometry, NoRepair>>,
-        /// How long its description in the companion is, by one of that length.
-        expected: Option<Box<File>>,
-    },
+    /// As an entry of an object carousel, with its trailers.
+    Infocast(Box<Entry>),
+    /// As the one image of a MAG carousel.
+    Mag(Box<Stream>),
     /// As a file of a FLUTE session.
     Flute(Box<Coding>),
     /// Not at all.
@@ -78,6 +86,7 @@ impl PreparedChannel {
         let programme = match channel.protocol {
             Protocol::Infocast => infocast(channel, &objects, wall),
             Protocol::Flute => flute::channel(channel, &objects, wall),
+            Protocol::Mag => mag(channel, &objects, wall),
         };
         programme.map(Some)
     }
@@ -88,33 +97,82 @@ fn infocast(
     objects: &[&Prepared],
     wall: Micros,
 ) -> Result<ChannelProgramme, String> {
-    let (mut entries, mut geometries, mut expected) = (Vec::new(), Vec::new(), Vec::new());
-    for object in objects {
-        let Sent::Infocast { entry, geometry, expected: described } = &object.sent else {
-            continue;
-        };
-        entries.push((**entry).clone());
-        geometries.extend(geometry.clone());
-        expected.extend(described.as_deref().cloned());
-    }
+    let entry = |object: &&Prepared| match &object.sent {
+        Sent::Infocast(entry) => Some((**entry).clone()),
+        _ => None,
+    };
+    let entries: Vec<_> = objects.iter().filter_map(entry).collect();
+    let overhead = channel.group.ip_udp_bytes();
+    let cycle = |bit_rate_bps| {
+        let carousel = carousel(&Channel { bit_rate_bps, ..channel.clone() }, entries.clone());
+        Ok(carousel.plan(bit_rate_bps, overhead).cycle)
+    };
+    let with = with_companion(&channel, objects, cycle, wall)?;
+    let own = with.channel(channel);
+    let carousel = Carousel::Infocast(Box::new(carousel(&own, entries.clone())));
+    Ok(with.programme(own, objects, carousel))
+}
+
+fn mag(channel: Channel, objects: &[&Prepared], wall: Micros) -> Result<ChannelProgramme, String> {
+    let stream = objects.iter().find_map(|object| match &object.sent {
+        Sent::Mag(stream) => Some((**stream).clone()),
+        _ => None,
+    });
+    let stream = stream.ok_or_else(|| format!("channel `{}` has no image", channel.name))?;
+    let carousel = mag_channel::carousel(&channel, stream)?;
+    let overhead = channel.group.ip_udp_bytes();
+    let cycle = |bit_rate_bps| Ok(carousel.plan(bit_rate_bps, overhead).cycle);
+    let with = with_companion(&channel, objects, cycle, wall)?;
+    let own = with.channel(channel);
+    Ok(with.programme(own, objects, Carousel::Mag(Box::new(carousel))))
+}
+
+/// A channel's own rate beside its companion, and that.
+struct WithCompanion {
+    source_bps: u64,
+    companion: Option<ChannelProgramme>,
+}
+
+/// Makes the companion of a channel whose cycle takes `cycle` at a rate.
+fn with_companion(
+    channel: &Channel,
+    objects: &[&Prepared],
+    cycle: impl Fn(u64) -> Result<Micros, String>,
+    wall: Micros,
+) -> Result<WithCompanion, String> {
+    let repaired = || objects.iter().filter_map(|object| object.repaired.as_ref());
+    let expected = repaired().filter_map(|it| it.expected.clone()).collect();
+    let geometries = repaired().map(|it| it.geometry.clone()).collect();
     let group = channel.repair.as_ref().and_then(|repair| repair.group);
     let of_fdt = group.map_or(0, |group| companion::described_bps(expected, group));
-    let at =
-        |bit_rate_bps| Ok(carousel(&Channel { bit_rate_bps, ..channel.clone() }, entries.clone()));
-    let plan = companion::plan_of(&channel, geometries, of_fdt, at)?;
-    let bit_rate_bps = plan.as_ref().map_or(channel.bit_rate_bps, |plan| plan.source_bps);
+    let plan = companion::plan_of(channel, geometries, of_fdt, cycle)?;
     let companion = match &plan {
-        Some(plan) => flute::companion(&channel, plan, objects, wall)?,
+        Some(plan) => flute::companion(channel, plan, objects, wall)?,
         None => None,
     };
-    // The carousel does not change with its repair symbols.
-    let own = Channel { bit_rate_bps, repair: None, ..channel };
-    Ok(ChannelProgramme {
-        carousel: Carousel::Infocast(Box::new(carousel(&own, entries))),
-        channel: own,
-        digests: objects.iter().map(|object| object.digest).collect(),
-        payloads: objects.iter().map(|object| object.payload.clone()).collect(),
-        files: objects.iter().filter_map(|object| object.file.clone()).collect(),
-        companion: companion.map(Box::new),
-    })
+    let source_bps = plan.map_or(channel.bit_rate_bps, |plan| plan.source_bps);
+    Ok(WithCompanion { source_bps, companion })
+}
+
+impl WithCompanion {
+    /// The channel as it is sent itself. It does not change with its repair symbols.
+    fn channel(&self, channel: Channel) -> Channel {
+        Channel { bit_rate_bps: self.source_bps, repair: None, ..channel }
+    }
+
+    fn programme(
+        self,
+        channel: Channel,
+        objects: &[&Prepared],
+        carousel: Carousel,
+    ) -> ChannelProgramme {
+        ChannelProgramme {
+            channel,
+            carousel,
+            digests: objects.iter().map(|object| object.digest).collect(),
+            payloads: objects.iter().map(|object| object.payload.clone()).collect(),
+            files: objects.iter().filter_map(|object| object.file.clone()).collect(),
+            companion: self.companion.map(Box::new),
+        }
+    }
 }

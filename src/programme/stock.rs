@@ -8,7 +8,7 @@ use stbcast_flute::Fti;
 use stbcast_object::Micros;
 
 use super::absence::{Absence, Whole};
-use super::prepared::{Prepared, PreparedChannel, Sent};
+use super::prepared::{Prepared, PreparedChannel, Repaired, Sent};
 use super::statements::Said;
 use super::{Payload, Programme, flute};
 use crate::announced::{self, Facts, Numbers, describe, source_url};
@@ -21,6 +21,7 @@ use crate::dates;
 use crate::flute_channel::Coding;
 use crate::killed::Killed;
 use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Protocol, Source, StbConfig};
+use crate::mag_channel;
 use crate::repair::{RepairSymbols, per_block};
 use crate::roster::Roster;
 use crate::schedule::{Budget, Timetable};
@@ -226,6 +227,7 @@ impl Loader<'_> {
             objects.push(match channel.protocol {
                 Protocol::Infocast => self.infocast(id, (channel, spec))?,
                 Protocol::Flute => self.flute(id, (channel, spec))?,
+                Protocol::Mag => self.mag(id, (channel, spec))?,
             });
         }
         Ok(PreparedChannel { channel: channel.unscheduled(), objects })
@@ -237,26 +239,52 @@ impl Loader<'_> {
         (channel, object): (&Channel, &Object),
     ) -> Result<Prepared, String> {
         let payload = self.payload(id, object);
-        let (bytes, repair) = (payload.bytes(), channel.repair.as_ref());
+        let bytes = payload.bytes();
         let entry = self.contents.entry(id, channel, object, bytes.len() as u64)?;
         let entry = entry.with_trailers_over(bytes);
-        let companion = repair.and_then(|repair| Some((repair, repair.group?)));
+        self.prepared(id, (channel, object), payload, Sent::Infocast(Box::new(entry)))
+    }
+
+    fn mag(
+        &mut self,
+        id: ObjectId,
+        (channel, object): (&Channel, &Object),
+    ) -> Result<Prepared, String> {
+        let payload = self.payload(id, object);
+        let length = payload.bytes().len() as u64;
+        let digest = payload.digest().unwrap_or_else(|| Digest::of(&[]));
+        let written = channel.mag.as_ref().and_then(|mag| mag.serial);
+        let serial = self.numbers.serial(&source_url(channel, object), digest, written);
+        let described = mag_channel::description(channel, object, payload.bytes());
+        let stream = mag_channel::stream(channel, length, (serial, described));
+        let stream = stream.map_err(|error| format!("object `{}`: {error}", object.name))?;
+        self.prepared(id, (channel, object), payload, Sent::Mag(Box::new(stream)))
+    }
+
+    /// An object of a channel that has its repair symbols in a companion, if any.
+    fn prepared(
+        &mut self,
+        id: ObjectId,
+        (channel, object): (&Channel, &Object),
+        payload: Payload,
+        sent: Sent,
+    ) -> Result<Prepared, String> {
+        let companion = channel.repair.as_ref().and_then(|repair| Some((repair, repair.group?)));
         let geometry = companion.map(|companion| {
             companion::geometry(channel, object, companion, self.contents.length(id))
         });
         let symbols =
             self.symbols(object, &payload, geometry.as_ref().and_then(|it| it.as_ref().ok()))?;
-        let expected = geometry
-            .as_ref()
-            .and_then(|geometry| companion::described(self.line_up, self.contents, id, geometry));
+        let repaired = geometry.map(|geometry| Repaired {
+            expected: companion::described(self.line_up, self.contents, id, &geometry),
+            geometry,
+        });
         let fti = symbols.as_ref().map(|it| Fti::of_geometry(it.geometry));
         let facts = self.facts(id, &payload, fti);
         // None where its name cannot stand in a URL.
         let describe = |facts| describe(self.line_up, self.contents, id, facts).ok().flatten();
         let file = facts.and_then(describe);
-        let sent =
-            Sent::Infocast { entry: Box::new(entry), geometry, expected: expected.map(Box::new) };
-        Ok(Prepared { digest: payload.digest(), payload, file, symbols, sent })
+        Ok(Prepared { digest: payload.digest(), payload, file, symbols, repaired, sent })
     }
 
     /// The repair symbols of an object.
@@ -282,19 +310,33 @@ impl Loader<'_> {
         let payload = self.payload(id, object);
         let digest = payload.digest();
         let Payload::Mapped(revision) = payload.clone() else {
-            return Ok(Prepared { digest, payload, file: None, symbols: None, sent: Sent::Not });
+            return Ok(Prepared {
+                digest,
+                payload,
+                file: None,
+                symbols: None,
+                repaired: None,
+                sent: Sent::Not,
+            });
         };
         let coding = Coding::of(channel, revision.bytes.len() as u64).map_err(refused)?;
         let facts = self.facts(id, &payload, Some(coding.fti));
         let described = facts.map(|facts| describe(self.line_up, self.contents, id, facts));
         let file = described.transpose().map_err(|error| refused(error.to_string()))?.flatten();
         let Some(mut file) = file else {
-            return Ok(Prepared { digest, payload, file, symbols: None, sent: Sent::Not });
+            return Ok(Prepared {
+                digest,
+                payload,
+                file,
+                symbols: None,
+                repaired: None,
+                sent: Sent::Not,
+            });
         };
         file.md5 = Some(flute::md5(&revision.bytes));
         let symbols = self.symbols(object, &payload, coding.geometry())?;
         let sent = Sent::Flute(Box::new(coding));
-        Ok(Prepared { digest, payload, file: Some(file), symbols, sent })
+        Ok(Prepared { digest, payload, file: Some(file), symbols, repaired: None, sent })
     }
 
     /// What is known of an object, with its TOI.

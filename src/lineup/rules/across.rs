@@ -22,16 +22,17 @@ impl Rules<'_> {
                     self.error(offset, format!("channel `{name}` stands twice"));
                 }
             }
-            let flute = |id: ObjectId| {
-                let named = checked.get(id.channel)?;
-                let object = named.0.objects.get(id.object)?;
-                (named.0.protocol == Protocol::Flute).then_some(object.name)
+            let foreign = |id: ObjectId| {
+                let (named, _) = checked.get(id.channel)?;
+                let object = named.objects.get(id.object)?;
+                (named.protocol != Protocol::Infocast).then_some((object.name, named.protocol))
             };
             for (object, draft) in channel.objects.iter().zip(&draft.objects) {
-                for name in object.source.named().filter_map(flute) {
+                for (name, protocol) in object.source.named().filter_map(foreign) {
                     let message = format!(
-                        "object `{name}` is on a FLUTE channel: boxes that read a bootcast \
-                         information know Infocast alone"
+                        "object `{name}` is on {} channel: boxes that read a bootcast information \
+                         know Infocast alone",
+                        protocol.title()
                     );
                     self.error(draft.source.offset, message);
                 }
@@ -49,12 +50,21 @@ impl Rules<'_> {
         for (channel, draft) in checked {
             let other = groups.insert(channel.group.address(), channel);
             let flute = |one: &Channel| one.protocol == Protocol::Flute;
+            let mag = |one: &Channel| one.protocol == Protocol::Mag;
             if let Some(other) =
                 other.filter(|it| it.group == channel.group && flute(it) && flute(channel))
             {
                 let message = format!(
                     "FLUTE channels `{}` and `{}` share group and port {}: they would be one session \
                      with two descriptions",
+                    other.name, channel.name, channel.group
+                );
+                self.error(draft.group.offset, message);
+            } else if let Some(other) =
+                other.filter(|it| it.group == channel.group && (mag(it) || mag(channel)))
+            {
+                let message = format!(
+                    "channels `{}` and `{}` share group and port {}: MAG boxes take one file from it",
                     other.name, channel.name, channel.group
                 );
                 self.error(draft.group.offset, message);
