@@ -3,6 +3,7 @@
 //!
 //! * [`Packet`] reads a datagram, [`Header`] writes one.
 //! * [`Carousel`] is the sender's core: it says which datagram comes next, and never sleeps or sends.
+//! * [`image`] is the container: its header, its layout, its signatures as data, and who accepts it.
 //!
 //! Nothing here has been tested against a real box (MAG notes §1).
 
@@ -12,6 +13,7 @@
 extern crate alloc;
 
 mod carousel;
+pub mod image;
 mod packet;
 
 pub use carousel::{
