@@ -14,7 +14,7 @@ pub struct Announcement {
     pub length: Option<u64>,
     /// SHA-256 of the object, where it is known.
     pub sha256: Option<[u8; 32]>,
-    /// Bytes of a slice on the object's Infocast channel.
+    /// Bytes of a slice on the object's channel, where it is no FLUTE session.
     pub slice_bytes: Option<NonZeroU16>,
     /// Bytes of a source symbol (E), where the object has FEC parameters.
     pub symbol_bytes: Option<NonZeroU16>,

@@ -1,6 +1,7 @@
 //! A datagram as the session sees it: what it is and how long, but not its bytes.
 
 use core::net::IpAddr;
+use core::num::NonZeroU16;
 use core::ops::Range;
 
 use stbcast_fec::Geometry;
@@ -16,8 +17,8 @@ pub struct Arrival<P> {
     pub from: IpAddr,
     /// UDP payload of the datagram in bytes.
     pub datagram_bytes: usize,
-    /// Object name.
-    pub name: Name,
+    /// Name of its object; `None` on a channel that carries one object without a name.
+    pub name: Option<Name>,
     /// Which slice it is.
     pub slice: Slice,
     /// Where the bytes are.
@@ -81,7 +82,7 @@ pub struct Slice {
     pub length: u32,
     /// Equal for equal bytes, and else almost surely not: tells revisions apart, proves nothing.
     pub fingerprint: u32,
-    /// The trailer's 0, 2 or 4 bytes.
+    /// The trailer's 0, 2 or 4 bytes; none but on an Infocast channel.
     pub trailer: Trailer,
     /// What the trailer says.
     pub verdict: Verdict,
@@ -90,9 +91,66 @@ pub struct Slice {
 /// The bytes of a trailer.
 pub type Trailer = arrayvec::ArrayVec<u8, 4>;
 
+/// What a datagram says of its revision, by which revisions are told apart: as much as the channel's
+/// format has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revision {
+    /// Of an object on an Infocast channel.
+    Infocast(InfocastRevision),
+    /// Of the image on a MAG channel.
+    Mag(MagRevision),
+}
+
+impl Revision {
+    /// Slices of the object, at least 1.
+    pub fn slices(&self) -> u32 {
+        match self {
+            Self::Infocast(revision) => revision.total,
+            Self::Mag(revision) => revision.packets(),
+        }
+    }
+
+    /// Length of the object in bytes, where its datagrams say it.
+    pub fn length(&self) -> Option<u64> {
+        match self {
+            Self::Infocast(_) => None,
+            Self::Mag(revision) => Some(revision.length.into()),
+        }
+    }
+
+    /// Bytes of each slice but the last, where every datagram says it.
+    pub(crate) const fn slice_bytes(&self) -> Option<NonZeroU16> {
+        match self {
+            Self::Infocast(_) => None,
+            Self::Mag(revision) => Some(revision.packet_bytes),
+        }
+    }
+}
+
+/// What tells images on a MAG channel apart (MAG notes §1.3). Where the serial number stays as it was,
+/// only their length and bytes do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MagRevision {
+    /// Serial number.
+    pub serial: u16,
+    /// Length of the image in bytes.
+    pub length: u32,
+    /// Bytes of the image in each packet but the last, which has what is left. The sender chooses them,
+    /// and no field tells them: of an image of one packet they are its length, or 1 where it is empty.
+    pub packet_bytes: NonZeroU16,
+}
+
+impl MagRevision {
+    /// Packets of the image, at least 1: not the header's field, which wraps.
+    pub const fn packets(&self) -> u32 {
+        let packets = self.length.div_ceil(self.packet_bytes.get() as u32);
+        if packets == 0 { 1 } else { packets }
+    }
+}
+
 /// The header fields that belong to a revision, not to a packet (Infocast notes §9.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Revision {
+pub struct InfocastRevision {
     /// Object type.
     pub object_type: ObjectType,
     /// Precoding.
@@ -103,7 +161,7 @@ pub struct Revision {
     pub dynamic_info: u16,
 }
 
-impl Revision {
+impl InfocastRevision {
     pub(crate) const fn of(packet: &Packet<'_>) -> Self {
         let header = packet.header();
         Self {
@@ -136,7 +194,7 @@ impl ChannelDecoder {
         let packet = Packet::parse(bytes)?;
         let fingerprint = packet.fingerprint();
         let slice = Slice {
-            revision: Revision::of(&packet),
+            revision: Revision::Infocast(InfocastRevision::of(&packet)),
             index: packet.index(),
             length: u32::try_from(packet.payload().len()).unwrap_or(u32::MAX),
             fingerprint,
@@ -150,7 +208,7 @@ impl ChannelDecoder {
         Ok(Arrival {
             from,
             datagram_bytes: bytes.len(),
-            name: packet.header().name,
+            name: Some(packet.header().name),
             slice,
             payload: packet.payload_range(),
         })

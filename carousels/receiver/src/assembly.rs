@@ -86,7 +86,7 @@ impl Assembly {
             revision,
             length_max,
             table: SliceTable::default(),
-            layout: Layout::default(),
+            layout: Layout::of(&revision),
             passes: Passes::default(),
             trailers: Trailers::default(),
         }
@@ -106,7 +106,7 @@ impl Assembly {
         if slice.revision != self.revision || self.trailers.contradict(&slice.trailer) {
             return Fit::OtherRevision;
         }
-        let duplicate = self.passes.arrive(now, from, slice.index, self.revision.total);
+        let duplicate = self.passes.arrive(now, from, slice.index, self.revision.slices());
         let Some((fingerprint, tag)) = self.table.get(slice.index) else { return Fit::New };
         if fingerprint == slice.fingerprint {
             if !duplicate {
@@ -121,7 +121,7 @@ impl Assembly {
             Dispute::StaleSlice => self.forget_one(slice.index, tag),
         };
         if self.passes.is_fresh() {
-            self.passes.arrive(now, from, slice.index, self.revision.total);
+            self.passes.arrive(now, from, slice.index, self.revision.slices());
         }
         Fit::Renewed { dropped }
     }
@@ -145,7 +145,7 @@ impl Assembly {
     fn tidy_layout(&mut self) -> u32 {
         let held = self.held();
         if held == 0 {
-            (self.layout, self.trailers) = (Layout::default(), Trailers::default());
+            (self.layout, self.trailers) = (Layout::of(&self.revision), Trailers::default());
         } else if self.layout.is_waiting() {
             // Too few to be worth telling apart in the parking area.
             *self = Self::new(self.revision, self.length_max);
@@ -168,7 +168,7 @@ impl Assembly {
         bytes: Bytes<P>,
         out: &mut VecDeque<Output<P>>,
     ) -> Result<(), Rejection> {
-        let total = self.revision.total;
+        let total = self.revision.slices();
         let outline = Outline { total, length_max: self.length_max };
         let tag = self.passes.store().or_else(|| {
             let smallest = self.passes.smallest()?;
@@ -195,12 +195,12 @@ impl Assembly {
 
     /// Whether every slice is held and they are known to be one revision.
     pub(crate) fn is_complete(&self) -> bool {
-        self.held() == self.revision.total && self.passes.is_settled()
+        self.held() == self.revision.slices() && self.passes.is_settled()
     }
 
     /// Puts the object in order in the slot; its length in bytes.
     pub(crate) fn finish<P>(&self, out: &mut VecDeque<Output<P>>) -> u64 {
-        self.layout.finish(self.revision.total, self.table.last_length(), out)
+        self.layout.finish(self.revision.slices(), self.table.last_length(), out)
     }
 
     /// The check learned from single slices.

@@ -8,7 +8,7 @@ use stbcast_infocast::{Check, Learner, Name, Packet, Reject, Verdict};
 use stbcast_object::Micros;
 
 use crate::limits::{LISTED_OBJECTS_MAX, LISTED_SENDERS_MAX};
-use crate::{Revision, Stats};
+use crate::{InfocastRevision, Stats};
 
 /// Slices of an object that are remembered to see its content change.
 const SAMPLES: usize = 16;
@@ -29,7 +29,7 @@ pub struct Census {
 #[derive(Clone, Debug)]
 pub struct ObjectRecord {
     /// Header fields of the revision seen last.
-    pub revision: Revision,
+    pub revision: InfocastRevision,
     /// Datagrams seen.
     pub datagrams: u64,
     /// IP bytes seen.
@@ -77,7 +77,7 @@ struct Period {
 impl ObjectRecord {
     fn new(packet: &Packet<'_>, now: Micros) -> Self {
         Self {
-            revision: Revision::of(packet),
+            revision: InfocastRevision::of(packet),
             datagrams: 0,
             ip_bytes: 0,
             changes: 0,
@@ -121,7 +121,7 @@ impl ObjectRecord {
         let index = packet.index();
         let length = u32::try_from(packet.payload().len()).unwrap_or(u32::MAX);
         let known = self.samples.iter().find(|(sample, _)| *sample == index);
-        let changed = self.revision != Revision::of(packet)
+        let changed = self.revision != InfocastRevision::of(packet)
             || known.is_some_and(|&(_, sample)| sample != fingerprint);
         if changed {
             let kept = Self { changes: self.changes + 1, ..self.clone() };

@@ -11,6 +11,7 @@ use crate::described::Described;
 use crate::download::Download;
 use crate::limits;
 use crate::plain::Plain;
+use crate::target::Sliced;
 use crate::{Announcement, Input, Output, Role, Stats, Target, UnicastError, UnicastOptions};
 
 /// How patient a fetch is, and what it accepts.
@@ -167,17 +168,17 @@ impl<P: Clone> Fetch<P> {
         let is_asked = options.announce.is_some() || options.repair.is_some();
         let is_asked = is_asked || options.expected.is_some();
         let location = target.to_string();
-        let way = match target {
-            Target::Infocast { group, name } if !is_asked => {
-                Way::Plain(Box::new(Plain::new((group, name), options)))
+        let (group, sliced) = match target {
+            Target::Infocast { group, name } => (group, Some(Sliced::Infocast(name))),
+            Target::Mag { group } => (group, Some(Sliced::Mag)),
+            Target::Flute { group, .. } => (group, None),
+            Target::Unicast(server) => {
+                return Self { way: Way::Download(Box::new(Download::new(server, options))) };
             }
-            Target::Infocast { group, name } => {
-                Way::Described(Box::new(Described::new((group, Some(name)), location, options)))
-            }
-            Target::Flute { group, .. } => {
-                Way::Described(Box::new(Described::new((group, None), location, options)))
-            }
-            Target::Unicast(server) => Way::Download(Box::new(Download::new(server, options))),
+        };
+        let way = match sliced {
+            Some(sliced) if !is_asked => Way::Plain(Box::new(Plain::new((group, sliced), options))),
+            sliced => Way::Described(Box::new(Described::new((group, sliced), location, options))),
         };
         Self { way }
     }

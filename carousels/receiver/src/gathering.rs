@@ -64,6 +64,9 @@ impl Gathering {
         mut ledger: Ledger<'_, P>,
     ) -> Result<(), Rejection> {
         let length_max = self.length_max;
+        if slice.revision.length().is_some_and(|length| length > length_max) {
+            return Err(Rejection::TooLarge);
+        }
         let assembly = self.assembly.get_or_insert_with(|| {
             let revision = slice.revision;
             ledger.queue.push_back(Output::Event(Event::Found { revision }));

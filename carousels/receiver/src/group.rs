@@ -11,7 +11,7 @@ use stbcast_object::{Group, Micros};
 
 use crate::limits::STATEMENT_BYTES_MAX;
 use crate::target::names;
-use crate::{Announcement, ChannelDecoder, Input, Listen, Reject, SymbolArrival};
+use crate::{Announcement, ChannelDecoder, Input, Listen, MagDecoder, Reject, SymbolArrival};
 
 /// Turns the datagrams of one group into inputs. Made from what
 /// [`Output::Join`](crate::Output::Join) says. Its memory is bounded whatever arrives.
@@ -26,6 +26,7 @@ pub struct GroupDecoder {
 #[derive(Clone, Debug)]
 enum Kind {
     Slices(Box<ChannelDecoder>),
+    Mag(MagDecoder),
     Flute(Box<Flute>),
 }
 
@@ -34,6 +35,7 @@ impl GroupDecoder {
     pub fn new(group: Group, source: Option<IpAddr>, listen: &Listen) -> Self {
         let kind = match listen {
             Listen::Slices => Kind::Slices(Box::new(ChannelDecoder::new(source))),
+            Listen::Mag => Kind::Mag(MagDecoder::default()),
             Listen::Flute { location, tsi, statements, expected } => {
                 let session = Session::new(tsi.map(u64::from));
                 let is_self_described = *statements || *expected;
@@ -74,9 +76,14 @@ impl GroupDecoder {
                 Ok(arrival) => Input::Arrival(arrival),
                 Err(reject) => Input::Rejected(bytes.len(), reject.into()),
             },
-            Kind::Flute(_) if self.source.is_some_and(|source| source != from) => {
+            Kind::Mag(_) | Kind::Flute(_) if self.source.is_some_and(|source| source != from) => {
                 Input::Rejected(bytes.len(), Reject::WrongSource)
             }
+            Kind::Mag(decoder) => match decoder.decode(from, bytes) {
+                Ok(Some(arrival)) => Input::Arrival(arrival),
+                Ok(None) => Input::Heard { group: self.group, bytes: bytes.len() },
+                Err(reject) => Input::Rejected(bytes.len(), reject.into()),
+            },
             Kind::Flute(flute) => {
                 flute.decode(Frame { from, group: self.group, bytes: bytes.len() }, bytes, wall)
             }

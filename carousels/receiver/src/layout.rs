@@ -5,6 +5,8 @@
 //!     └─────two inner slices that differ────> Indexed: a log in the scratch area, put in order
 //!                                              when the object is whole
 //! ```
+//!
+//! Where every datagram tells that size, the layout is Direct from the first slice on.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -13,7 +15,7 @@ use arrayvec::ArrayVec;
 
 use crate::limits::{PARKED_SLICE_BYTES, UNEQUAL_SLICES_MAX};
 use crate::slice_table::SliceTable;
-use crate::{Area, Output, Rejection};
+use crate::{Area, Output, Rejection, Revision};
 
 /// Where the bytes of a slice are now.
 #[derive(Clone, Debug)]
@@ -76,13 +78,15 @@ fn copy<P>(from: Place, to: Place, length: u64) -> Output<P> {
     Output::Copy { from, from_offset, to, to_offset, length }
 }
 
-impl Default for Layout {
-    fn default() -> Self {
-        Self::Waiting(ArrayVec::new())
-    }
-}
-
 impl Layout {
+    /// The layout of a revision of which no slice is held.
+    pub(crate) fn of(revision: &Revision) -> Self {
+        match revision.slice_bytes() {
+            Some(slice_bytes) => Self::Direct { slice_bytes: slice_bytes.get().into() },
+            None => Self::Waiting(ArrayVec::new()),
+        }
+    }
+
     /// Places a new slice. `table` holds the slices placed before, not this one.
     pub(crate) fn place<P>(
         &mut self,

@@ -53,6 +53,7 @@ mod gathering;
 mod group;
 mod install;
 mod layout;
+mod mag;
 mod memory;
 mod message;
 mod passes;
@@ -73,7 +74,9 @@ pub mod io;
 pub mod limits;
 
 pub use announcement::{Announcement, AnnouncementError};
-pub use arrival::{Arrival, ChannelDecoder, Revision, Slice, SymbolArrival, Trailer};
+pub use arrival::{
+    Arrival, ChannelDecoder, InfocastRevision, MagRevision, Revision, Slice, SymbolArrival, Trailer,
+};
 pub use asking::{AllowedHost, Hosts, UnicastOptions};
 pub use boot::{
     Boot, BootOptions, BootReport, ControlOutcome, HttpBoot, MetadataError, Orders, PartOutcome,
@@ -85,6 +88,7 @@ pub use event::{Event, NoRepair, PlainReason};
 pub use fetch::{Fetch, FetchError, FetchOptions, Outputs, Progress};
 pub use group::GroupDecoder;
 pub use install::{Content, Installation, Killed, Remembered};
+pub use mag::{MagDecoder, MagReject};
 pub use message::{Area, Input, Listen, Output, Role};
 pub use recovery::{Recovered, Recoverer, Recovery, RecoveryAreas, RecoveryOutcome};
 pub use stats::{Reject, Rejection, Stats};

@@ -24,8 +24,15 @@ pub const REVISION_CONTRADICTIONS: u32 = 4;
 /// Slices that wait in memory until it is known which revision they belong to.
 pub const PARKED_SLICES_MAX: usize = 2 * REVISION_CONTRADICTIONS as usize;
 
+/// Longest slice, in bytes: no datagram of a channel is longer.
+pub const SLICE_BYTES_MAX: usize = stbcast_infocast::Packet::BYTES_MAX - stbcast_mag::HEADER_BYTES;
+
 /// Bytes reserved for one parked slice: no payload is longer.
 pub const PARKED_SLICE_BYTES: usize = stbcast_infocast::Packet::BYTES_MAX;
+
+/// Most packets of an image on a MAG channel: as many as an object has slices on one of Infocast. An image
+/// of 2 GiB has 1.5 million in the vendor's size.
+pub const MAG_PACKETS_MAX: u32 = stbcast_infocast::Packet::TOTAL_MAX;
 
 /// Bytes of the parking area as a whole: two slices before their size is known, those of another
 /// revision, and those that differ from what is held.

@@ -33,10 +33,10 @@ pub enum Input<'a, P> {
         /// The description.
         announcement: Box<Announcement>,
     },
-    /// A datagram arrived on a FLUTE session that brought nothing for the object: a part of a
-    /// description, a description that is known, another object.
+    /// A datagram arrived that brought nothing for the object: on a FLUTE session a part of a
+    /// description, a description that is known, another object; on a MAG channel its description.
     Heard {
-        /// The session's group.
+        /// The group it came on.
         group: Group,
         /// UDP payload of the datagram in bytes.
         bytes: usize,
@@ -135,6 +135,8 @@ impl Input<'_, Range<usize>> {
 pub enum Listen {
     /// The slices of an Infocast channel.
     Slices,
+    /// The packets of a MAG channel.
+    Mag,
     /// A FLUTE session: symbols, and descriptions of one object.
     Flute {
         /// Source URL of the object.

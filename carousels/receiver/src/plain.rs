@@ -2,15 +2,14 @@
 
 use alloc::collections::VecDeque;
 
-use stbcast_infocast::{Check, Name, ObjectCheck, Verdict};
+use stbcast_infocast::{Check, ObjectCheck, Verdict};
 use stbcast_object::{Group, Micros};
 
 use crate::assembly::Assembly;
 use crate::gathering::{Gathering, Ledger};
 use crate::limits;
-use crate::{
-    Arrival, Event, FetchError, FetchOptions, Input, Listen, Output, Progress, Rejection, Stats,
-};
+use crate::target::Sliced;
+use crate::{Arrival, Event, FetchError, FetchOptions, Input, Output, Progress, Rejection, Stats};
 
 enum State {
     Idle,
@@ -38,7 +37,7 @@ enum State {
 /// Fetches an object of which nothing is known beforehand.
 pub(crate) struct Plain<P> {
     group: Group,
-    name: Name,
+    sliced: Sliced,
     options: FetchOptions,
     state: State,
     attempt: u8,
@@ -52,11 +51,11 @@ pub(crate) struct Plain<P> {
 
 impl<P> Plain<P> {
     /// A fetch that begins with the first [`Input::Wake`].
-    pub(crate) fn new((group, name): (Group, Name), options: FetchOptions) -> Self {
+    pub(crate) fn new((group, sliced): (Group, Sliced), options: FetchOptions) -> Self {
         let gathering = Gathering::new(options.length_max);
         Self {
             group,
-            name,
+            sliced,
             options,
             state: State::Idle,
             attempt: 0,
@@ -82,6 +81,7 @@ impl<P> Plain<P> {
         match input {
             Input::Wake => self.on_wake(now),
             Input::Arrival(arrival) => self.on_arrival(now, arrival),
+            Input::Heard { group, bytes } if group == self.group => self.on_heard(now, bytes),
             Input::Rejected(bytes, reject) => {
                 self.count(bytes);
                 self.stats.reject(reject.into());
@@ -140,7 +140,7 @@ impl<P> Plain<P> {
     /// How far it is.
     pub(crate) fn progress(&self) -> Progress {
         let (held, total) =
-            self.gathering.assembly().map_or((0, 0), |a| (a.held(), a.revision().total));
+            self.gathering.assembly().map_or((0, 0), |a| (a.held(), a.revision().slices()));
         Progress { held, total, attempt: self.attempt }
     }
 
@@ -161,7 +161,7 @@ impl<P> Plain<P> {
         self.attempt += 1;
         (self.last_alive, self.last_wanted) = (now, now);
         let (group, source) = (self.group, self.options.source);
-        self.queue.push_back(Output::Join { group, source, listen: Listen::Slices });
+        self.queue.push_back(Output::Join { group, source, listen: self.sliced.listen() });
     }
 
     fn fail(&mut self, error: FetchError) {
@@ -214,7 +214,7 @@ impl<P> Plain<P> {
             return self.stats.reject(Rejection::WrongSource);
         }
         self.last_alive = now;
-        if arrival.name != self.name {
+        if !self.sliced.is_named(arrival.name) {
             self.stats.foreign += 1;
             return;
         }
@@ -228,6 +228,15 @@ impl<P> Plain<P> {
             Err(rejection) => self.stats.reject(rejection),
         }
         self.finish_when_complete();
+    }
+
+    /// A datagram of the channel that describes the object to people.
+    fn on_heard(&mut self, now: Micros, bytes: usize) {
+        if matches!(self.state, State::Receiving) {
+            self.count(bytes);
+            self.stats.descriptions += 1;
+            self.last_alive = now;
+        }
     }
 
     fn finish_when_complete(&mut self) {

@@ -51,7 +51,7 @@ impl Rival {
             *self = Self { revision: Some(slice.revision), ..Self::default() };
         }
         self.contradictions += 1;
-        self.contradictions >= REVISION_CONTRADICTIONS.min(slice.revision.total)
+        self.contradictions >= REVISION_CONTRADICTIONS.min(slice.revision.slices())
     }
 
     /// The place for a slice that waits.

@@ -1,6 +1,6 @@
 //! Counters of a session: every datagram ends in exactly one of them.
 
-use crate::AnnouncementError;
+use crate::{AnnouncementError, MagReject};
 
 /// Why a datagram is refused before a session sees what it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -8,6 +8,9 @@ pub enum Reject {
     /// It is not a packet of Infocast.
     #[error(transparent)]
     Infocast(#[from] stbcast_infocast::Reject),
+    /// It is of no use to who listens to a MAG channel.
+    #[error(transparent)]
+    Mag(#[from] MagReject),
     /// It is not one of FLUTE, or contradicts its session.
     #[error(transparent)]
     Flute(#[from] stbcast_flute::Reject),
@@ -25,6 +28,9 @@ pub enum Rejection {
     /// The datagram is not a packet of Infocast.
     #[error(transparent)]
     Packet(#[from] stbcast_infocast::Reject),
+    /// The datagram is of no use to who listens to a MAG channel.
+    #[error(transparent)]
+    Mag(#[from] MagReject),
     /// The datagram is not one of FLUTE, or contradicts its session.
     #[error(transparent)]
     Flute(#[from] stbcast_flute::Reject),
@@ -55,6 +61,7 @@ impl From<Reject> for Rejection {
     fn from(reject: Reject) -> Self {
         match reject {
             Reject::Infocast(reject) => Self::Packet(reject),
+            Reject::Mag(reject) => Self::Mag(reject),
             Reject::Flute(reject) => Self::Flute(reject),
             Reject::Announcement(error) => Self::Announcement(error),
             Reject::WrongSource => Self::WrongSource,
@@ -101,6 +108,8 @@ const FLUTE_LABELS: [&str; stbcast_flute::Reject::LABELS.len()] = [
 
 const OWN: usize = PACKET_LABELS.len();
 const FLUTE: usize = OWN + OWN_LABELS.len();
+const MAG: usize = FLUTE + FLUTE_LABELS.len();
+const LABELS: usize = MAG + MagReject::LABELS.len();
 
 impl Rejection {
     fn index(self) -> usize {
@@ -114,6 +123,7 @@ impl Rejection {
             Self::ContradictsAnnouncement => OWN + 5,
             Self::Announcement(_) => OWN + 6,
             Self::Flute(reject) => FLUTE + reject.index(),
+            Self::Mag(reject) => MAG + reject.index(),
         }
     }
 }
@@ -159,7 +169,7 @@ pub struct Stats {
     pub overlaps_finished: u64,
     /// Superseded revisions that were not completed although they were nearly there.
     pub overlaps_given_up: u64,
-    rejected: [u64; FLUTE + FLUTE_LABELS.len()],
+    rejected: [u64; LABELS],
 }
 
 impl Default for Stats {
@@ -184,7 +194,7 @@ impl Default for Stats {
             other_announcements: 0,
             overlaps_finished: 0,
             overlaps_given_up: 0,
-            rejected: [0; FLUTE + FLUTE_LABELS.len()],
+            rejected: [0; LABELS],
         }
     }
 }
@@ -199,6 +209,7 @@ impl Stats {
     /// Datagrams refused, by reason.
     pub fn rejected(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let labels = PACKET_LABELS.into_iter().chain(OWN_LABELS).chain(FLUTE_LABELS);
+        let labels = labels.chain(MagReject::LABELS);
         labels.zip(self.rejected.iter().copied())
     }
 

@@ -7,7 +7,7 @@ use stbcast_flute::fdt::Location;
 use stbcast_infocast::Name;
 use stbcast_object::Group;
 
-use crate::Server;
+use crate::{Listen, Server};
 
 /// An object. As text it is its source URL, by which announcements name what is on air.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,11 @@ pub enum Target {
         group: Group,
         /// Its name there.
         name: Name,
+    },
+    /// `mag://GROUP:PORT`: the image of a MAG channel.
+    Mag {
+        /// Channel that carries it, and nothing else.
+        group: Group,
     },
     /// `flute://GROUP:PORT/NAME`: a file of a FLUTE session.
     Flute {
@@ -39,7 +44,9 @@ impl Target {
     /// Where the object itself is sent; `None` where it is asked for.
     pub const fn group(&self) -> Option<Group> {
         match self {
-            Self::Infocast { group, .. } | Self::Flute { group, .. } => Some(*group),
+            Self::Infocast { group, .. } | Self::Mag { group } | Self::Flute { group, .. } => {
+                Some(*group)
+            }
             Self::Unicast(_) => None,
         }
     }
@@ -49,6 +56,7 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Infocast { group, name } => write!(f, "infocast://{group}/{name}"),
+            Self::Mag { group } => write!(f, "mag://{group}"),
             Self::Flute { group, name } => write!(f, "{FLUTE}{group}/{}", name.0),
             Self::Unicast(server) => server.fmt(f),
         }
@@ -56,6 +64,33 @@ impl fmt::Display for Target {
 }
 
 const FLUTE: &str = "flute://";
+
+/// How an object of slices is told from others on its channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sliced {
+    /// On an Infocast channel, by its name.
+    Infocast(Name),
+    /// A MAG channel carries nothing else.
+    Mag,
+}
+
+impl Sliced {
+    /// What is to be heard on its channel.
+    pub(crate) const fn listen(self) -> Listen {
+        match self {
+            Self::Infocast(_) => Listen::Slices,
+            Self::Mag => Listen::Mag,
+        }
+    }
+
+    /// Whether a slice of this name is one of the object's.
+    pub(crate) fn is_named(self, name: Option<Name>) -> bool {
+        match self {
+            Self::Infocast(own) => name == Some(own),
+            Self::Mag => name.is_none(),
+        }
+    }
+}
 
 /// The name of a file of a FLUTE session: one part of a path that leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,8 +22,8 @@ use air::{Air, assert_code, files, free_group, json, on, program, sha256, stderr
 use common::{Sent, name, noise};
 use stbcast_fec::Choice;
 use stbcast_object::Group;
+use stbcast_receiver::Event;
 use stbcast_receiver::io::{BootRequest, Interface, IoError, Moment, Observer, Store, boot};
-use stbcast_receiver::{Event, Revision};
 
 /// Three channels as a small line-up has them.
 struct LineUp {
@@ -249,8 +249,8 @@ struct StopInImage(BootRequest, u32);
 
 impl Observer for StopInImage {
     fn event(&mut self, _: &Moment, event: &Event) {
-        if let Event::Found { revision: Revision { total, .. } } = event {
-            self.0.stop.store(*total == self.1, Ordering::Relaxed);
+        if let Event::Found { revision } = event {
+            self.0.stop.store(revision.slices() == self.1, Ordering::Relaxed);
         }
     }
 }

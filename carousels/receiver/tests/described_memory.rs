@@ -17,9 +17,9 @@ use stbcast_flute::fdt::{Alternates, Companion, Unicast};
 use stbcast_infocast::{Name, ObjectType, Precoding, Verdict};
 use stbcast_object::{Group, Micros};
 use stbcast_receiver::{
-    Announcement, Answer, Arrival, Fetch, FetchOptions, Hosts, Input, Output, Recovered,
-    RecoveryOutcome, Request, Revision, Slice, SymbolArrival, Target, Trailer, UnicastOptions,
-    limits,
+    Announcement, Answer, Arrival, Fetch, FetchOptions, Hosts, InfocastRevision, Input, Output,
+    Recovered, RecoveryOutcome, Request, Revision, Slice, SymbolArrival, Target, Trailer,
+    UnicastOptions, limits,
 };
 
 const FROM: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
@@ -51,16 +51,16 @@ fn announcement(geometry: Geometry, unicast: Option<Unicast>) -> Input<'static, 
 
 fn slice(geometry: &Geometry, index: u32) -> Input<'static, ()> {
     let range = geometry.bytes(index);
-    let revision = Revision {
+    let revision = Revision::Infocast(InfocastRevision {
         object_type: ObjectType(5),
         precoding: Precoding(1),
         total: geometry.symbols(),
         dynamic_info: 0,
-    };
+    });
     Input::Arrival(Arrival {
         from: FROM,
         datagram_bytes: 1_444,
-        name: Name::new("image").unwrap(),
+        name: Some(Name::new("image").unwrap()),
         slice: Slice {
             revision,
             index,

@@ -8,8 +8,8 @@ use stbcast_flute::Symbol;
 use stbcast_infocast::{Name, NameError, ObjectType, Precoding, Verdict};
 use stbcast_object::{Group, Micros};
 use stbcast_receiver::{
-    Arrival, Event, Fetch, FetchOptions, GroupDecoder, Input, Output, Recovered, RecoveryOutcome,
-    Revision, Slice, SymbolArrival, Target, Trailer,
+    Arrival, Event, Fetch, FetchOptions, GroupDecoder, InfocastRevision, Input, Output, Recovered,
+    RecoveryOutcome, Revision, Slice, SymbolArrival, Target, Trailer,
 };
 
 use crate::air::{Air, OBJECT, Sent, TOI, What};
@@ -57,12 +57,12 @@ impl<'a> Station<'a> {
         let announce = air.geometry.map(|_| air.groups.announce);
         let options = FetchOptions { announce, ..FetchOptions::default() };
         let session = Fetch::new(Target::infocast(air.groups.channel, name), options);
-        let revision = Revision {
+        let revision = Revision::Infocast(InfocastRevision {
             object_type: ObjectType::GENERIC,
             precoding: Precoding::CRC32,
             total: air.slices.count(),
             dynamic_info: 0,
-        };
+        });
         let (joined, state) = (Joined::default(), State::Receiving);
         let mut station = Self { air, session, name, revision, joined, is_named: false, state };
         station.tell(now, Input::Wake);
@@ -143,7 +143,7 @@ impl<'a> Station<'a> {
             verdict: Verdict::Unverified,
         };
         let datagram_bytes = self.air.overhead.source + length as usize;
-        Arrival { from: SENDER, datagram_bytes, name: self.name, slice, payload: () }
+        Arrival { from: SENDER, datagram_bytes, name: Some(self.name), slice, payload: () }
     }
 
     fn repair(&self, block: u32, index: u32) -> SymbolArrival<()> {

@@ -32,7 +32,7 @@ impl<P: Clone> Described<P> {
             return self.stats.reject(Rejection::WrongSource);
         }
         self.last_alive = now;
-        if Some(arrival.name) != self.name {
+        if !self.sliced.is_some_and(|sliced| sliced.is_named(arrival.name)) {
             self.stats.foreign += 1;
             return;
         }
@@ -45,7 +45,9 @@ impl<P: Clone> Described<P> {
         if self.on_air == OnAir::Older || self.finishing().is_some() {
             return self.stats.reject(Rejection::OtherRevision);
         }
-        let is_one = slice.revision.total == assembly.layout.slices()
+        let length = slice.revision.length();
+        let is_one = slice.revision.slices() == assembly.layout.slices()
+            && length.is_none_or(|length| length == assembly.layout.length())
             && assembly.layout.has_slice(slice.index, slice.length);
         if !is_one {
             return self.stats.reject(Rejection::ContradictsAnnouncement);

@@ -38,8 +38,8 @@ impl<P: Clone> Described<P> {
             self.join_flute((asked, None));
         }
         if matches!(self.state, State::Receiving) && self.carrier() == Carrier::Channel {
-            if self.finishing().is_none() {
-                self.join(self.group, Listen::Slices);
+            if let Some(sliced) = self.sliced.filter(|_| self.finishing().is_none()) {
+                self.join(self.group, sliced.listen());
             }
             if let Some(companion) = self.groups.companion {
                 self.join_flute(companion);

@@ -31,7 +31,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
 
-use stbcast_infocast::{Check, Name};
+use stbcast_infocast::Check;
 use stbcast_object::{Group, Micros};
 
 use self::assembly::Assembly;
@@ -44,6 +44,7 @@ use self::revisions::OnAir;
 use self::unicast::Unicast;
 use crate::limits::ANNOUNCED_WITHIN;
 use crate::plain::Plain;
+use crate::target::Sliced;
 use crate::{
     Announcement, Event, FetchError, FetchOptions, Input, Output, PlainReason, Progress, Stats,
 };
@@ -72,8 +73,8 @@ pub(crate) struct Described<P> {
     group: Group,
     /// Its source URL.
     location: String,
-    /// Name on its channel; `None` for a file of a FLUTE session.
-    name: Option<Name>,
+    /// How it is told from others on its channel; `None` for a file of a FLUTE session.
+    sliced: Option<Sliced>,
     options: FetchOptions,
     state: State,
     attempt: u8,
@@ -108,16 +109,16 @@ pub(crate) struct Described<P> {
 }
 
 impl<P: Clone> Described<P> {
-    /// A fetch of the object at `location` on `group`, with its name there on an Infocast channel.
+    /// A fetch of the object at `location` on `group`, where it comes in slices or is a FLUTE session's.
     /// Begins with the first [`Input::Wake`].
     pub(crate) fn new(
-        (group, name): (Group, Option<Name>),
+        (group, sliced): (Group, Option<Sliced>),
         location: String,
         options: FetchOptions,
     ) -> Self {
         Self {
             location,
-            name,
+            sliced,
             groups: Groups::default(),
             group,
             options,
@@ -146,7 +147,7 @@ impl<P: Clone> Described<P> {
     }
 
     const fn carrier(&self) -> Carrier {
-        if self.name.is_some() { Carrier::Channel } else { Carrier::Session }
+        if self.sliced.is_some() { Carrier::Channel } else { Carrier::Session }
     }
 
     /// The group whose session describes the object; `None` where it is expected and nobody is asked.
@@ -243,7 +244,7 @@ impl<P: Clone> Described<P> {
 
     /// The plain fetch that goes on from here.
     pub(crate) fn go_plain(&mut self) -> Option<Plain<P>> {
-        let object = (self.group, self.name?);
+        let object = (self.group, self.sliced?);
         let queue = core::mem::take(&mut self.queue);
         Some(Plain::new(object, self.options.clone()).after(self.stats, queue))
     }

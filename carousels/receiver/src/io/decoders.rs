@@ -21,7 +21,7 @@ struct Known {
 }
 
 impl Decoders {
-    /// A group is heard in a lane. What was learned of the trailers of a channel is kept; what a
+    /// A group is heard in a lane. What was learned of a channel is kept; what a
     /// FLUTE session says is to be told anew.
     pub(super) fn join(
         &mut self,
@@ -32,7 +32,7 @@ impl Decoders {
     ) {
         let same = |known: &mut Known| known.decoder.group() == group && known.listen == listen;
         let known = self.lanes.iter_mut().find_map(|known| known.take_if(same));
-        let known = known.filter(|known| known.listen == Listen::Slices);
+        let known = known.filter(|known| matches!(known.listen, Listen::Slices | Listen::Mag));
         if let Some(place) = self.lanes.get_mut(lane) {
             *place = Some(known.unwrap_or_else(|| {
                 let decoder = GroupDecoder::new(group, source, &listen);

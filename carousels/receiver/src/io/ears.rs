@@ -48,7 +48,7 @@ impl Stream {
     /// What a group is that is heard for this.
     pub(super) const fn of(listen: &Listen) -> Self {
         match listen {
-            Listen::Slices => Self::Main,
+            Listen::Slices | Listen::Mag => Self::Main,
             Listen::Flute { .. } => Self::Side,
         }
     }

@@ -73,8 +73,8 @@ impl FetchRequest {
 /// An object that is in its file.
 #[derive(Clone, Debug, Serialize)]
 pub struct FetchSummary {
-    /// Where it came from, as `infocast://GROUP:PORT/NAME`, `flute://GROUP:PORT/NAME`, or the URL of
-    /// a server.
+    /// Where it came from, as `infocast://GROUP:PORT/NAME`, `mag://GROUP:PORT`,
+    /// `flute://GROUP:PORT/NAME`, or the URL of a server.
     pub url: String,
     /// The file.
     pub output: PathBuf,

@@ -71,7 +71,7 @@ pub use trusted::{
     RefusedSummary, TrustedBooted, TrustedPart, TrustedRequest, TrustedSummary, TrustedWord,
     trusted_boot,
 };
-pub use url::{UrlError, parse_url};
+pub use url::{UrlError, parse_mag_url, parse_url};
 pub use watch::{WatchRequest, WatchSummary, WatchWord, watch};
 
 /// Why a call of this module failed.

@@ -124,6 +124,8 @@ pub enum Verification {
     Checked(Check),
     /// There were trailers, but nobody could tell how they are computed.
     Unexplained,
+    /// The datagrams of its channel carry no check at all.
+    NoCheck,
     /// Its precoding has no trailer.
     NoTrailer,
     /// Its description has no digest, and it is not of an Infocast channel.
@@ -136,11 +138,14 @@ impl Verification {
         if announced {
             return Self::Announced;
         }
-        match (check, revision.map(|revision| revision.precoding.trailer_bytes())) {
+        match (check, revision) {
             (Some(check), _) => Self::Checked(check),
             (None, None) => Self::NoDigest,
-            (None, Some(0)) => Self::NoTrailer,
-            (None, Some(_)) => Self::Unexplained,
+            (None, Some(Revision::Mag(_))) => Self::NoCheck,
+            (None, Some(Revision::Infocast(one))) if one.precoding.trailer_bytes() == 0 => {
+                Self::NoTrailer
+            }
+            (None, Some(Revision::Infocast(_))) => Self::Unexplained,
         }
     }
 }
@@ -153,6 +158,7 @@ impl std::fmt::Display for Verification {
             Self::Unexplained => {
                 f.write_str("unverified: the sender's trailers could not be explained")
             }
+            Self::NoCheck => f.write_str("unverified: its datagrams carry no check"),
             Self::NoTrailer => f.write_str("unverified: no trailer"),
             Self::NoDigest => f.write_str("unverified: no digest is announced"),
         }
@@ -164,7 +170,9 @@ impl Serialize for Verification {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Announced | Self::Checked(_) => serializer.collect_str(self),
-            Self::Unexplained | Self::NoTrailer | Self::NoDigest => serializer.serialize_none(),
+            Self::Unexplained | Self::NoCheck | Self::NoTrailer | Self::NoDigest => {
+                serializer.serialize_none()
+            }
         }
     }
 }
@@ -209,7 +217,7 @@ impl Follower {
         match event {
             Event::Found { revision } | Event::RevisionChanged { revision, .. } => {
                 self.revision = Some(*revision);
-                self.slices = Some(revision.total);
+                self.slices = Some(revision.slices());
                 self.found_at.get_or_insert(moment.at);
             }
             Event::Announced(announcement) | Event::RevisionBegun { announcement, .. } => {

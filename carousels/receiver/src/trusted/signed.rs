@@ -26,9 +26,8 @@ pub(super) fn target_of(object: &Object) -> Option<Target> {
     let group = source.group;
     Some(match source.carousel {
         Carousel::Infocast => Target::infocast(group, Name::new(source.name).ok()?),
+        Carousel::Mag => Target::Mag { group },
         Carousel::Flute => Target::Flute { group, name: FileName::new(source.name).ok()? },
-        // A box of ours does not fetch these yet.
-        Carousel::Mag => return None,
     })
 }
 

@@ -6,8 +6,8 @@ use stbcast_flute::fdt::{Alternates, Unicast};
 use stbcast_infocast::{Name, ObjectType, Precoding, Verdict};
 use stbcast_object::Micros;
 use stbcast_receiver::{
-    Announcement, Answer, Arrival, Event, Fetch, FetchOptions, Hosts, Input, Output, Request,
-    Revision, Slice, Target, Trailer, UnicastOptions,
+    Announcement, Answer, Arrival, Event, Fetch, FetchOptions, Hosts, InfocastRevision, Input,
+    Output, Request, Revision, Slice, Target, Trailer, UnicastOptions,
 };
 
 use super::Scene;
@@ -141,12 +141,12 @@ impl<'a> Caller<'a> {
     fn slice(&self, index: u32) -> Arrival<()> {
         let range = self.scene.slices.range(index);
         let length = u32::try_from(range.end - range.start).unwrap_or(u32::MAX);
-        let revision = Revision {
+        let revision = Revision::Infocast(InfocastRevision {
             object_type: ObjectType::GENERIC,
             precoding: Precoding::NONE,
             total: self.scene.slices.count(),
             dynamic_info: 0,
-        };
+        });
         let slice = Slice {
             revision,
             index,
@@ -156,7 +156,7 @@ impl<'a> Caller<'a> {
             verdict: Verdict::Unverified,
         };
         let datagram_bytes = 44 + length as usize;
-        Arrival { from: SENDER, datagram_bytes, name: self.name, slice, payload: () }
+        Arrival { from: SENDER, datagram_bytes, name: Some(self.name), slice, payload: () }
     }
 
     /// Hands an input in and does what the session wants, until nothing is left.

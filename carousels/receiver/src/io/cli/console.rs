@@ -7,7 +7,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use super::tell;
 use crate::io::{AnnouncedObject, Moment, Observer, PartWord, Trouble};
-use crate::{Event, Revision};
+use crate::{Event, InfocastRevision, MagRevision, Revision};
 
 /// Of an object received slice by slice nobody knows how many passes it will take.
 const SLICES: &str = "{bar:30} {pos}/{len} slices, {msg}, {eta} left";
@@ -107,16 +107,28 @@ fn left(began: &Moment, now: &Moment) -> Option<Duration> {
     Some(Duration::from_micros(missing.saturating_mul(passed) / u64::from(gained)))
 }
 
+/// What the datagrams of an object say of it.
+fn found(revision: &Revision) -> String {
+    let count = revision.slices();
+    let slices = if count == 1 { "slice" } else { "slices" };
+    match revision {
+        Revision::Infocast(InfocastRevision { object_type, precoding, .. }) => {
+            format!("{count} {slices}, type {object_type}, precoding {precoding}")
+        }
+        Revision::Mag(MagRevision { serial, length, packet_bytes }) => {
+            format!(
+                "{count} {slices} of {packet_bytes} bytes, {length} in all, serial number {serial}"
+            )
+        }
+    }
+}
+
 impl Observer for Console {
     fn event(&mut self, moment: &Moment, event: &Event) {
         match event {
             Event::Found { revision } => {
                 self.begin(moment, false);
-                let Revision { total, object_type, precoding, .. } = revision;
-                let slices = if *total == 1 { "slice" } else { "slices" };
-                self.line(format_args!(
-                    "found: {total} {slices}, type {object_type}, precoding {precoding}"
-                ));
+                self.line(format_args!("found: {}", found(revision)));
             }
             Event::RevisionChanged { dropped, .. } => self.line(format_args!(
                 "the object changed on air: {dropped} slices of the old one are not used"

@@ -20,7 +20,7 @@ use crate::{Server, Target, TftpOptions};
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The object: infocast://GROUP[:PORT]/NAME, port 22222 where none is written,
+    /// The object: infocast://GROUP[:PORT]/NAME, port 22222 where none is written, mag://GROUP:PORT,
     /// flute://GROUP:PORT/NAME, http://SERVER[:PORT]/PATH or tftp://SERVER[:PORT]/PATH.
     #[arg(value_parser = parse_url)]
     url: Target,
@@ -113,7 +113,9 @@ fn misfit(arguments: &Arguments) -> Option<&'static str> {
         Target::Unicast(_) if network.source.is_some() => {
             Some("--source is for objects on air, not for those of a server")
         }
-        Target::Infocast { .. } | Target::Flute { .. } if asking.sha256.is_some() => {
+        Target::Infocast { .. } | Target::Mag { .. } | Target::Flute { .. }
+            if asking.sha256.is_some() =>
+        {
             Some("--sha256 is for objects of a server: what is on air is announced with its own")
         }
         _ => None,
