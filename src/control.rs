@@ -21,7 +21,7 @@ pub(crate) use door::{Asked, Door, DoorError};
 pub use place::{Place, Service, no_permission};
 pub use status::{
     AnnounceStatus, ChannelStatus, HttpStatus, InterfaceStatus, KilledStatus, ObjectStatus,
-    ReloadStatus, SpoolStatus, State, Status,
+    ReloadStatus, SpoolStatus, State, Status, VendorSenderStatus, VendorState,
 };
 
 /// Name of the socket.

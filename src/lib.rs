@@ -43,6 +43,7 @@ mod mapped;
 mod meter;
 mod systemd;
 mod telemetry;
+mod vendor_sender;
 
 pub mod onair;
 pub mod transmit;

@@ -1,4 +1,4 @@
-//! Files of the spool, mapped: the only `unsafe` of the headend.
+//! Files of the spool, mapped: the only `unsafe` of the headend beside the start of child processes.
 #![expect(unsafe_code, reason = "mapping a file; why it is sound stands at the call")]
 
 use std::fs::File;

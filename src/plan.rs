@@ -25,12 +25,14 @@ mod repaired;
 mod schedule;
 mod trust;
 mod unicast;
+mod vendor_sender;
 
 pub use overlap::OverlapPlan;
 use prediction::Prediction;
 pub use schedule::{FollowerPlan, RunPlan};
 pub use trust::{StatementPlan, TrustPlan};
 pub use unicast::UnicastNeeds;
+pub use vendor_sender::VendorSenderPlan;
 
 /// The whole plan.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -45,9 +47,11 @@ pub struct Plan {
     pub unicast: Option<UnicastPlan>,
     /// The rules for boxes that ask over HTTP, in the order they are asked.
     pub targets: Vec<TargetPlan>,
+    /// Senders of vendors, of which we know what they are told, and not what they send.
+    pub vendor_senders: Vec<VendorSenderPlan>,
     /// What follows a schedule, and its next runs.
     pub schedules: Vec<FollowerPlan>,
-    /// Sum of all bit rates in kbit/s of IP; with schedules, as if all were on air at their own rates.
+    /// Sum of all bit rates in kbit/s of IP, those of vendors' senders as they are counted; with schedules, as if all were on air at their own rates.
     pub bit_rate_kbps_total: f64,
     /// What is wrong; with any of these nothing goes on air.
     pub errors: Vec<Finding>,
@@ -264,6 +268,7 @@ fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> 
         trust::compare(line_up, &contents, verified, &mut findings);
     }
     let statements = verified.as_ref().map_or_else(Vec::new, trust::statements);
+    let vendor_senders = vendor_sender::plan(line_up, &mut findings);
     let announce = line_up.announce.as_ref();
     let announce =
         announce.map(|it| announce_plan(line_up, &contents, (it, statements), &mut findings));
@@ -282,7 +287,8 @@ fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> 
         }
     };
     let announced = announce.as_ref().map_or(0.0, |announce| announce.bit_rate_kbps);
-    let bit_rate_kbps_total = channels.iter().map(bit_rate).sum::<f64>() + announced;
+    let counted = vendor_senders.iter().map(|sender| sender.counted_kbps).sum::<f64>();
+    let bit_rate_kbps_total = channels.iter().map(bit_rate).sum::<f64>() + announced + counted;
     let unicast = line_up.unicast.as_ref().map(|it| unicast::plan(it, &channels, &mut findings));
     let targets = line_up.targets.iter().map(|target| TargetPlan {
         name: target.name.clone(),
@@ -298,6 +304,7 @@ fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> 
         trust,
         unicast,
         targets,
+        vendor_senders,
         schedules,
         bit_rate_kbps_total,
         ..of_findings

@@ -14,7 +14,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use crate::lineup::{LineUp, ObjectId};
+use crate::lineup::{InterfaceBudget, LineUp, ObjectId};
 use crate::roster::Roster;
 use crate::spool::Digest;
 
@@ -128,6 +128,11 @@ impl Timetable {
         let (roster, until) = self.look(unix_s);
         *now = Some((unix_s, until, roster.clone()));
         roster
+    }
+
+    /// What each interface may carry of ours beside the senders of vendors that run by `roster`.
+    pub fn left(&self, line_up: &LineUp, roster: &Roster) -> Vec<InterfaceBudget> {
+        self.budget.left(line_up, &roster.vendor_senders)
     }
 
     /// The first moment after `after_s`, within 400 days, at which [`Self::at`] is not what it was the

@@ -63,6 +63,16 @@ fn describe() {
     );
     level!("stbcast_http_downloads", "Images being sent");
     count!("stbcast_http_log_lines_lost_total", "Lines of the access log that were not written");
+    level!("stbcast_vendor_sender_up", "Whether the process of a vendor's sender runs, by sender");
+    level!(
+        "stbcast_vendor_sender_counted_bytes_per_second",
+        "Rate a vendor's sender is counted as"
+    );
+    count!("stbcast_vendor_sender_starts_total", "Starts of a vendor's sender");
+    count!(
+        "stbcast_vendor_sender_failures_total",
+        "Ends of a vendor's sender that nobody asked for"
+    );
 }
 
 /// The metrics of one channel, looked up once.
@@ -247,4 +257,23 @@ pub(crate) fn http_log_dropped(lines: u64) {
 
 pub(crate) fn http_downloads(active: u32) {
     gauge!("stbcast_http_downloads").set(f64::from(active));
+}
+
+pub(crate) fn vendor_sender_up(sender: &str, is_up: bool) {
+    let up = gauge!("stbcast_vendor_sender_up", "sender" => sender.to_owned());
+    up.set(f64::from(u8::from(is_up)));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge")]
+pub(crate) fn vendor_sender_counted(sender: &str, bit_rate_bps: u64) {
+    gauge!("stbcast_vendor_sender_counted_bytes_per_second", "sender" => sender.to_owned())
+        .set(bit_rate_bps as f64 / 8.0);
+}
+
+pub(crate) fn vendor_sender_started(sender: &str) {
+    counter!("stbcast_vendor_sender_starts_total", "sender" => sender.to_owned()).increment(1);
+}
+
+pub(crate) fn vendor_sender_failed(sender: &str) {
+    counter!("stbcast_vendor_sender_failures_total", "sender" => sender.to_owned()).increment(1);
 }

@@ -14,7 +14,8 @@ use crate::lineup::{self, LineUp};
 use crate::plan::prediction::{Missing, Times};
 use crate::plan::{
     AnnouncePlan, ChannelPlan, FollowerPlan, OverlapPlan, Plan, RepairPlan, StatementPlan,
-    SymbolsPlan, TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, plan_with_images,
+    SymbolsPlan, TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, VendorSenderPlan,
+    plan_with_images,
 };
 use crate::schedule::runs::span_text;
 
@@ -103,6 +104,7 @@ fn text(plan: &Plan) -> String {
         }
         text += &format!("{table}\n\n");
     }
+    text += &plan.vendor_senders.iter().map(vendor_sender_text).collect::<String>();
     text += &schedules_text(&plan.schedules);
     if plan.is_fit() {
         let (count, sum) = (plan.channels.len(), plan.bit_rate_kbps_total);
@@ -118,7 +120,12 @@ fn text(plan: &Plan) -> String {
         }
         text += &plan.trust.as_ref().map(trust_text).unwrap_or_default();
         text += &plan.unicast.as_ref().map(unicast_text).unwrap_or_default();
-        text += &format!("{count} channels, {sum} kbit/s of IP in all\n");
+        let vendors = match plan.vendor_senders.len() {
+            0 => String::new(),
+            1 => " and 1 vendor sender".to_owned(),
+            more => format!(" and {more} vendor senders"),
+        };
+        text += &format!("{count} channels{vendors}, {sum} kbit/s of IP in all\n");
     }
     text
 }
@@ -145,6 +152,17 @@ fn schedules_text(followers: &[FollowerPlan]) -> String {
         text += &format!("{table}\n\n");
     }
     text
+}
+
+/// What a vendor's sender is told; what it sends is not known.
+fn vendor_sender_text(sender: &VendorSenderPlan) -> String {
+    let VendorSenderPlan { name, group, command, bytes, counted_kbps, pass_seconds, .. } = sender;
+    let counted = if sender.is_estimated { "an estimate" } else { "as the line-up says" };
+    format!(
+        "vendor sender {name}: {bytes} bytes to {group}, counted as {counted_kbps:.0} kbit/s of IP ({counted}), \
+         {pass_seconds:.0} s a pass by what it is told; the vendor's format is not checked\n  {}\n\n",
+        command.join(" ")
+    )
 }
 
 /// What was signed, and until when it holds.

@@ -9,7 +9,7 @@ use super::check::table;
 use super::{Where, complain, print};
 use crate::control::{
     AnnounceStatus, ChannelStatus, InterfaceStatus, KilledStatus, ReloadStatus, Reply, Request,
-    State, Status, ask,
+    State, Status, VendorSenderStatus, ask,
 };
 use crate::dates;
 
@@ -66,6 +66,7 @@ fn text(status: &Status) -> String {
         text += &format!("channel {}: nothing is sent: {errno}\n", channel.name);
     }
     text += &status.announce.as_ref().map(announce).unwrap_or_default();
+    text += &status.vendor_senders.iter().map(vendor_sender).collect::<String>();
     if let Some(why) = &status.refused {
         text += &format!("what is on air stays as it is, and is tried again: {why}\n");
     }
@@ -73,10 +74,14 @@ fn text(status: &Status) -> String {
         text += &format!("next change by the schedule: {}\n", dates::text(next));
     }
     text += &status.killed.as_ref().map(killed).unwrap_or_default();
-    for InterfaceStatus { name, cap_bps, measured_bps } in &status.interfaces {
+    for InterfaceStatus { name, cap_bps, measured_bps, vendors_bps } in &status.interfaces {
         let name = name.as_deref().unwrap_or("chosen by the routing table");
         let cap = cap_bps.map(|cap| format!(" of {} kbit/s", cap / 1_000)).unwrap_or_default();
-        text += &format!("interface {name}: {} kbit/s{cap}\n", measured_bps / 1_000);
+        let vendors = match vendors_bps {
+            0 => String::new(),
+            bps => format!(", and {} kbit/s of vendors' senders as they are counted", bps / 1_000),
+        };
+        text += &format!("interface {name}: {} kbit/s{cap}{vendors}\n", measured_bps / 1_000);
     }
     let spool = &status.spool;
     let [used, cap] = [spool.used_bytes, spool.cap_bytes].map(|bytes| bytes >> 20);
@@ -125,6 +130,25 @@ fn announce(announce: &AnnounceStatus) -> String {
         measured_bps / 1_000,
         expire.unwrap_or_default(),
         fails.unwrap_or_default()
+    )
+}
+
+fn vendor_sender(sender: &VendorSenderStatus) -> String {
+    let VendorSenderStatus { name, group, state, counted_bps, restarts, .. } = sender;
+    let until = sender.until.map(|until| format!(" until {}", dates::text(until)));
+    let pid = sender.pid.map(|pid| format!(", process {pid}"));
+    let restarts = match restarts {
+        0 => String::new(),
+        times => format!(", started again {times} times"),
+    };
+    let problem = sender.problem.as_ref().map(|problem| format!(": {problem}"));
+    format!(
+        "vendor sender {name} to {group}: {}{}{}, counted as {} kbit/s{restarts}{}\n",
+        state.word(),
+        until.unwrap_or_default(),
+        pid.unwrap_or_default(),
+        counted_bps / 1_000,
+        problem.unwrap_or_default()
     )
 }
 

@@ -30,6 +30,9 @@ pub struct Status {
     pub channels: Vec<ChannelStatus>,
     /// The announce session.
     pub announce: Option<AnnounceStatus>,
+    /// Senders of vendors.
+    #[serde(default)]
+    pub vendor_senders: Vec<VendorSenderStatus>,
     /// When the schedule changes something next.
     pub next_change: Option<u64>,
     /// What is killed.
@@ -121,6 +124,65 @@ pub struct ChannelStatus {
     pub objects: Vec<ObjectStatus>,
 }
 
+/// What the process of a vendor's sender does. What it sends is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VendorState {
+    /// It runs.
+    Running,
+    /// It was told to end.
+    Ending,
+    /// It ended by itself or could not be started, and is started again.
+    Failing,
+    /// It sent its file as often as it was told.
+    Done,
+    /// It is about to run.
+    #[default]
+    Waiting,
+    /// Its schedule says no.
+    OutsideWindow,
+    /// Somebody took it off the air.
+    Killed,
+}
+
+impl VendorState {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Ending => "ending",
+            Self::Failing => "failing",
+            Self::Done => "done",
+            Self::Waiting => "waiting",
+            Self::OutsideWindow => "outside its window",
+            Self::Killed => "killed",
+        }
+    }
+}
+
+/// A vendor's sender.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VendorSenderStatus {
+    /// Its name.
+    pub name: String,
+    /// Where it was told to send.
+    pub group: String,
+    /// What its process does.
+    pub state: VendorState,
+    /// When its schedule changes that.
+    pub until: Option<u64>,
+    /// Its process, while it runs.
+    pub pid: Option<u32>,
+    /// Bits of IP per second that it is counted as.
+    pub counted_bps: u64,
+    /// Whether that is an estimate of ours.
+    pub is_estimated: bool,
+    /// Times it was started again because it had ended by itself.
+    pub restarts: u64,
+    /// How it ended last, when nobody had asked it to.
+    pub problem: Option<String>,
+}
+
 /// One object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectStatus {
@@ -179,8 +241,12 @@ pub struct InterfaceStatus {
     pub name: Option<String>,
     /// Bits of IP per second that it may carry, where the line-up says so.
     pub cap_bps: Option<u64>,
-    /// Bits of IP per second that are sent there of late.
+    /// Bits of IP per second that we sent there of late.
     pub measured_bps: u64,
+    /// What the senders of vendors that run are counted as there, in bits of IP per second: nobody measures
+    /// them.
+    #[serde(default)]
+    pub vendors_bps: u64,
 }
 
 /// Boxes that ask.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use crate::companion;
 use crate::contents::Contents;
 use crate::interface;
-use crate::lineup::{Channel, LineUp};
+use crate::lineup::{Channel, InterfaceBudget, LineUp};
+
+/// What an interface carries of ours at the least: what ends its cycle has to.
+const LEFT_BPS_MIN: u64 = 1_000;
 
 /// What the interfaces of a line-up may carry, and what its channels and vendor senders need there.
 #[derive(Clone, Debug, Default)]
@@ -117,6 +120,22 @@ impl Budget {
         };
         let names = line_up.interfaces.iter().enumerate().filter(|(place, _)| !used(*place));
         names.map(|(_, it)| it.name.as_str()).collect()
+    }
+
+    /// What interfaces may carry beside the senders of vendors that run.
+    pub(super) fn left(&self, line_up: &LineUp, runs: &[bool]) -> Vec<InterfaceBudget> {
+        let mut left = line_up.interfaces.clone();
+        let senders = self.senders.iter().skip(line_up.channels.len());
+        let all = senders.zip(&line_up.vendor_senders).zip(runs);
+        for ((sender, vendor), _) in all.filter(|(_, runs)| **runs) {
+            let interface = sender.as_ref().and_then(|(place, _)| left.get_mut(*place));
+            if let Some(interface) = interface {
+                let rest = interface.bit_rate_bps.saturating_sub(vendor.counted_bps);
+                // Who has nothing to send must not be let loose.
+                interface.bit_rate_bps = rest.max(LEFT_BPS_MIN);
+            }
+        }
+        left
     }
 
     /// Who is on air and who waits. Without schedule first, then by priority, then as they are written;

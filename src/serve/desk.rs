@@ -297,6 +297,9 @@ impl Headend {
 
     /// A channel that may still send what is killed.
     fn carries(&self, killed: &Killed) -> Option<&str> {
+        if let Some(sender) = self.vendors.runs(|name| killed.is_channel(name)) {
+            return Some(sender);
+        }
         let dead = &self.desk.absent.dead;
         let is_dead = |digest: &Digest| dead.has(digest) || killed.is_image(digest);
         self.publisher.carries(|name| killed.is_channel(name), is_dead)
@@ -333,7 +336,11 @@ impl Headend {
         let channels = channels.filter(|name| killed.is_some_and(|killed| killed.is_channel(name)));
         let channels = channels.map(|name| format!("channel {name}"));
         let object = |(channel, name): &(String, _)| format!("channel {channel}, object {name}");
-        let mut off: Vec<_> = channels.chain(absent.objects.iter().map(object)).collect();
+        let vendors = self.vendors.told().map(|told| &told.sender.name);
+        let vendors = vendors.filter(|name| killed.is_some_and(|killed| killed.is_channel(name)));
+        let vendors = vendors.map(|name| format!("vendor sender {name}"));
+        let objects = absent.objects.iter().map(object);
+        let mut off: Vec<_> = channels.chain(vendors).chain(objects).collect();
         off.sort();
         off
     }

@@ -18,10 +18,12 @@ use crate::onair::{Drivers, Report};
 use crate::programme::{Programme, Stock};
 use crate::publish::{Changes, Publisher};
 use crate::roster::Roster;
+use crate::schedule::Changes as Next;
 use crate::spool::Spool;
 use crate::systemd::Service;
 use crate::telemetry;
 use crate::transmit::{Sockets, TransmitError, TransmitPath};
+use crate::vendor_sender::VendorSenders;
 use crate::{clock, dates};
 
 /// How often the control looks at the clock and at files.
@@ -46,6 +48,7 @@ pub(super) struct Headend {
     /// Days since 1970 when the control last looked.
     day: u64,
     pub(super) publisher: Publisher,
+    pub(super) vendors: VendorSenders,
     interfaces: interface::Watch,
     pub(super) http: Option<Http>,
     reports: UnboundedReceiver<Report>,
@@ -90,6 +93,7 @@ impl Headend {
             retry: None,
             day: dates::now() / 86_400,
             publisher,
+            vendors: VendorSenders::default(),
             interfaces: interface::Watch::new(sockets),
             http,
             reports,
@@ -264,13 +268,15 @@ impl Headend {
             tracing::info!("  {change}");
         }
         self.publisher.accept();
-        let caps = &stock.line_up().interfaces;
+        let caps = stock.timetable().left(stock.line_up(), &roster);
         if self.publisher.generation() == 0 {
-            self.publisher.cap(caps);
+            self.publisher.cap(&caps);
         }
         self.publish(programme, Publisher::publish)?;
-        self.publisher.cap(&stock.line_up().interfaces);
+        self.publisher.cap(&caps);
         log::interfaces(stock.line_up());
+        self.vendors.take(stock.line_up(), Instant::now());
+        self.follow_vendors(&stock, &roster, Instant::now());
         (self.stock, self.retry) = (Some((stock, roster)), None);
         let generation = self.publisher.generation();
         Ok(Reloaded { accepted: true, generation, changes, warnings, ..Reloaded::default() })
@@ -297,9 +303,10 @@ impl Headend {
         let is_due = is_stale || self.retry.is_some_and(|at| at <= now);
         let is_spent = self.retry.is_none() && self.publisher.has_spent_overlaps(now);
         let changed = (polled.changed || is_due || is_spent || roster != before).then(|| {
-            self.publisher.cap(&stock.line_up().interfaces);
+            self.publisher.cap(&stock.timetable().left(stock.line_up(), &roster));
             self.programme_of(&stock, &roster).and_then(|it| self.publish(it, Publisher::follow))
         });
+        self.follow_vendors(&stock, &roster, now);
         self.stock = Some((stock, roster));
         match changed {
             Some(Ok(())) => self.retry = None,
@@ -317,15 +324,18 @@ impl Headend {
         }
     }
 
-    /// Unix seconds at which the schedule changes the channel at `place` next; anything, without a place.
-    pub(super) fn next_change(&self, place: Option<usize>) -> Option<u64> {
+    /// Senders of vendors follow the clock and what was killed, whether or not channels can.
+    fn follow_vendors(&mut self, stock: &Stock, roster: &Roster, now: Instant) {
+        let nothing = Killed::default();
+        let killed = self.killed.as_ref().map_or(&nothing, killed::Watch::killed);
+        self.vendors.follow(stock.line_up(), roster, killed, now);
+    }
+
+    /// Unix seconds at which the schedule changes what `find` chooses next.
+    pub(super) fn next_change(&self, find: impl Fn(&Next) -> Option<i64>) -> Option<u64> {
         let (stock, _) = self.stock.as_ref()?;
         let changes = stock.timetable().changes(i64::try_from(dates::now()).ok()?);
-        let at = match place {
-            Some(place) => changes.channels.get(place).copied().flatten(),
-            None => changes.any_s,
-        };
-        u64::try_from(at?).ok()
+        u64::try_from(find(&changes)?).ok()
     }
 
     fn has_killed(&self) -> bool {

@@ -88,6 +88,9 @@ fn read_and(options: &ServeOptions, tell: impl Fn(&LineUp)) -> Result<Taken, Ser
         *ttl = options.ttl.unwrap_or(*ttl);
         *interface = options.interface.clone().or_else(|| interface.take());
     }
+    for sender in &mut line_up.vendor_senders {
+        sender.ttl = options.ttl.unwrap_or(sender.ttl);
+    }
     let told = |warning| format!("{}: {warning}", path.display());
     let warnings = plan.warnings.iter().map(told).collect();
     Ok(Taken { line_up, warnings })

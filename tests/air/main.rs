@@ -51,3 +51,4 @@ mod transmit;
 mod trust;
 mod trust_boot;
 mod unicast_repair;
+mod vendor_sender;

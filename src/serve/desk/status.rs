@@ -6,11 +6,12 @@ use std::time::Instant;
 use super::{Desk, Headend};
 use crate::control::{
     AnnounceStatus, ChannelStatus, HttpStatus, InterfaceStatus, KilledStatus, ObjectStatus,
-    SpoolStatus, State, Status,
+    SpoolStatus, State, Status, VendorSenderStatus, VendorState,
 };
 use crate::lineup::{ANNOUNCE_NAME, Channel};
 use crate::meter::{self, Reading};
 use crate::programme::ChannelProgramme;
+use crate::vendor_sender::{Doing, Told};
 use crate::{clock, dates, interface, telemetry};
 
 impl Desk {
@@ -61,7 +62,8 @@ impl Headend {
                 .chain(self.gone())
                 .collect(),
             announce,
-            next_change: self.next_change(None),
+            vendor_senders: self.vendor_senders(),
+            next_change: self.next_change(|next| next.any_s),
             killed: self.killed.as_ref().map(|watch| KilledStatus {
                 file: watch.path().display().to_string(),
                 entries: self.killed_entries(),
@@ -91,7 +93,9 @@ impl Headend {
             name: name.clone(),
             group: channel.group.to_string(),
             state,
-            until: if follows { self.next_change(Some(place)) } else { None },
+            until: self
+                .next_change(|next| next.channels.get(place).copied().flatten())
+                .filter(|_| follows),
             bit_rate_bps: told.map_or(0, |told| told.channel.bit_rate_bps),
             measured_bps: self.desk.measured_bps(name, &now),
             repair_bps: repair,
@@ -160,8 +164,46 @@ impl Headend {
         gone
     }
 
+    /// Senders of vendors, those of the line-up and those that left it and have not ended.
+    fn vendor_senders(&self) -> Vec<VendorSenderStatus> {
+        let killed = self.killed.as_ref().map(|watch| watch.killed());
+        let place = |name: &str| {
+            let (stock, _) = self.stock.as_ref()?;
+            stock.line_up().vendor_senders.iter().position(|it| it.name == name)
+        };
+        let status = |Told { sender, doing, pid, restarts, problem }: Told<'_>| {
+            let place = place(&sender.name);
+            let roster = self.stock.as_ref().map(|(_, roster)| &roster.vendor_senders);
+            let is_on = place.and_then(|at| roster?.get(at).copied()).unwrap_or(false);
+            let is_killed = killed.is_some_and(|killed| killed.is_channel(&sender.name));
+            let state = match doing {
+                Doing::Runs => VendorState::Running,
+                Doing::Ends => VendorState::Ending,
+                _ if is_killed => VendorState::Killed,
+                _ if !is_on => VendorState::OutsideWindow,
+                Doing::Done => VendorState::Done,
+                Doing::Waits => VendorState::Failing,
+                Doing::Rests => VendorState::Waiting,
+            };
+            let follows = sender.schedule.is_some() && state != VendorState::Killed;
+            let next = self.next_change(|it| it.vendor_senders.get(place?).copied().flatten());
+            VendorSenderStatus {
+                name: sender.name.clone(),
+                group: sender.group.to_string(),
+                state,
+                until: next.filter(|_| follows),
+                pid,
+                counted_bps: sender.counted_bps,
+                is_estimated: sender.is_estimated,
+                restarts,
+                problem: problem.map(str::to_owned),
+            }
+        };
+        self.vendors.told().map(status).collect()
+    }
+
     fn interfaces(&self) -> Vec<InterfaceStatus> {
-        let mut sent: BTreeMap<Option<String>, u64> = BTreeMap::new();
+        let mut sent: BTreeMap<Option<String>, (u64, u64)> = BTreeMap::new();
         let told = self.publisher.told().map(|told| &told.channel);
         let told = told.map(|channel| (channel.name.as_str(), channel.interface.as_deref()));
         let leaving = self
@@ -170,17 +212,23 @@ impl Headend {
             .filter_map(|name| Some((name, self.desk.sent.get(name)?.interface.as_deref())));
         for (name, interface) in told.chain(leaving) {
             let bps = meter::read(name).map_or(0, |it| self.desk.measured_bps(name, &it));
-            *sent.entry(interface.map(interface::canonical)).or_default() += bps;
+            sent.entry(interface.map(interface::canonical)).or_default().0 += bps;
+        }
+        for told in self.vendors.told().filter(|told| told.pid.is_some()) {
+            let interface = told.sender.interface.as_deref().map(interface::canonical);
+            sent.entry(interface).or_default().1 += told.sender.counted_bps;
         }
         let line_up = self.stock.as_ref().map(|(stock, _)| stock.line_up());
         let budgets = line_up.iter().flat_map(|line_up| &line_up.interfaces);
         let caps: BTreeMap<_, _> =
             budgets.map(|it| (interface::canonical(&it.name), it.bit_rate_bps)).collect();
-        let status = |(name, measured_bps): (Option<String>, u64)| InterfaceStatus {
-            cap_bps: name.as_ref().and_then(|name| caps.get(name).copied()),
-            name,
-            measured_bps,
-        };
+        let status =
+            |(name, (measured_bps, vendors_bps)): (Option<String>, (u64, u64))| InterfaceStatus {
+                cap_bps: name.as_ref().and_then(|name| caps.get(name).copied()),
+                name,
+                measured_bps,
+                vendors_bps,
+            };
         sent.into_iter().map(status).collect()
     }
 }
