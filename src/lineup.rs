@@ -1,8 +1,9 @@
 //! The line-up: all channels and objects on air, and the file that says so.
 //!
-//! Two kinds of file, one result. [`read`] takes our TOML (`written`), in one file or in the files of a
-//! directory (`drop_ins`), or a vendor's `infocastconfig.xml` (`vendor`); all become a [`LineUp`] whose
-//! every value has been checked, or [`Finding`]s that name file, line and column.
+//! Three kinds of file, one result. [`read`] takes our TOML (`written`), in one file or in the files of a
+//! directory (`drop_ins`), a vendor's `infocastconfig.xml` (`vendor`), or the INI file of a MAG vendor's
+//! sender (`vendor_ini`); all become a [`LineUp`] whose every value has been checked, or [`Finding`]s that
+//! name file, line and column.
 
 use std::fmt;
 use std::io::Read;
@@ -28,6 +29,7 @@ mod target;
 mod trust;
 mod unicast;
 mod vendor;
+mod vendor_ini;
 mod vendor_sender;
 mod written;
 
@@ -366,7 +368,8 @@ impl Reading {
     }
 }
 
-/// Reads a line-up: a file of either kind, XML when it begins with `<`, else TOML; or a directory whose
+/// Reads a line-up: a file of any kind, XML when it begins with `<`, INI when it has a section `[Server]` or
+/// a `MulticastIPAddress`, else TOML; or a directory whose
 /// `*.toml` are one line-up. Paths in it are relative to the directory of the file, or to that directory.
 pub fn read(path: &Path) -> Reading {
     read_as(path, |draft| draft)
@@ -424,11 +427,16 @@ pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Strin
     Ok(bytes)
 }
 
+/// Whether text that is not UTF-8 is read as ISO 8859-1: where it says so, and where an old program wrote it.
+fn is_latin_1(bytes: &[u8]) -> bool {
+    vendor::is_latin_1(bytes) || vendor_ini::is_ini(&String::from_utf8_lossy(bytes))
+}
+
 fn read_text(path: &Path) -> Result<String, String> {
     let bytes = read_at_most(path, FILE_BYTES_MAX)?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(text),
-        Err(error) if vendor::is_latin_1(error.as_bytes()) => {
+        Err(error) if is_latin_1(error.as_bytes()) => {
             Ok(error.as_bytes().iter().map(|&byte| char::from(byte)).collect())
         }
         Err(error) => {

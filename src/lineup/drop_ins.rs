@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::rules::{At, LineUpDraft};
 use super::sources::Sources;
-use super::{FILE_BYTES_MAX, Finding, read_text, vendor, written};
+use super::{FILE_BYTES_MAX, Finding, read_text, vendor, vendor_ini, written};
 
 /// Most files of a directory.
 const FILES_MAX: usize = 256;
@@ -129,16 +129,23 @@ pub(super) fn parse(sources: &Sources, findings: &mut Vec<Finding>) -> Option<Li
     let mut whole: Option<LineUpDraft> = None;
     let mut failed = false;
     for text in sources.texts() {
-        let draft = if !text.is_xml() {
-            written::parse(&text.padded(), sources, findings)
-        } else if let Some(name) = &text.name {
-            let message =
-                "XML is no drop-in: give a vendor's file alone as the line-up, or write it as TOML";
-            let finding = Finding { file: Some(name.clone()), ..Finding::error(message) };
-            findings.push(finding);
-            None
-        } else {
-            vendor::parse(text.text(), findings)
+        let kind = match (text.is_xml(), vendor_ini::is_ini(text.text())) {
+            (true, _) => "XML",
+            (false, true) => "an INI file",
+            (false, false) => "TOML",
+        };
+        let draft = match (kind, &text.name) {
+            ("TOML", _) => written::parse(&text.padded(), sources, findings),
+            ("XML", None) => vendor::parse(text.text(), findings),
+            (_, None) => vendor_ini::parse(text.text(), sources, findings),
+            (kind, Some(name)) => {
+                let message = format!(
+                    "{kind} is no drop-in: give a vendor's file alone as the line-up, or write it as TOML"
+                );
+                let finding = Finding { file: Some(name.clone()), ..Finding::error(message) };
+                findings.push(finding);
+                None
+            }
         };
         match (draft, &mut whole) {
             (None, _) => failed = true,

@@ -79,10 +79,10 @@ pub(super) struct MagDraft {
     pub(super) serial: Option<At<i64>>,
     pub(super) description: Option<At<String>>,
     pub(super) description_repeat_ms: Option<At<i64>>,
-    role: Option<At<String>>,
-    model: Option<String>,
-    key: Option<String>,
-    force: bool,
+    pub(super) role: Option<At<String>>,
+    pub(super) model: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) force: bool,
 }
 
 impl MagWritten {

@@ -38,7 +38,7 @@ pub(super) struct At<T> {
 }
 
 /// A line-up as somebody wrote it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct LineUpDraft {
     pub(super) announce: Option<At<AnnounceDraft>>,
     pub(super) unicast: Option<At<UnicastDraft>>,

@@ -61,18 +61,7 @@ pub(super) fn parse(text: &str, findings: &mut Vec<Finding>) -> Option<LineUpDra
         return None;
     }
     let channels = vendor.root(&root)?;
-    Some(LineUpDraft {
-        announce: None,
-        unicast: None,
-        trust: None,
-        channels,
-        stbconfigs: Vec::new(),
-        reboots: Vec::new(),
-        targets: Vec::new(),
-        schedules: Vec::new(),
-        interfaces: Vec::new(),
-        vendor_senders: Vec::new(),
-    })
+    Some(LineUpDraft { channels, ..LineUpDraft::default() })
 }
 
 type Failure = (String, usize);
