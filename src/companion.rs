@@ -117,18 +117,17 @@ pub fn plan(
         .map(|(at, object)| geometry(channel, object, (repair, group), contents.length(id(at))))
         .collect();
     let of_fdt = fdt_bps(line_up, contents, place, &objects, group);
-    let cycle = |bit_rate_bps| cycle(contents, place, &Channel { bit_rate_bps, ..channel.clone() });
-    plan_of(channel, objects, of_fdt, cycle)
-}
-
-/// Time of a cycle of a channel with a companion, the pause behind it left aside.
-fn cycle(contents: &Contents, place: usize, channel: &Channel) -> Result<Micros, String> {
-    let (bit_rate_bps, overhead) = (channel.bit_rate_bps, channel.group.ip_udp_bytes());
+    let overhead = channel.group.ip_udp_bytes();
     if channel.protocol == Protocol::Mag {
-        let length = contents.length(ObjectId { channel: place, object: 0 });
-        return Ok(mag_channel::expected(channel, length)?.plan(bit_rate_bps, overhead).cycle);
+        let carousel = mag_channel::expected(channel, contents.length(id(0)))?;
+        let cycle = |bit_rate_bps| Ok(carousel.plan(bit_rate_bps, overhead).cycle);
+        return plan_of(channel, objects, of_fdt, cycle);
     }
-    Ok(contents.carousel(place, channel)?.plan(bit_rate_bps, overhead).cycle)
+    let cycle = |bit_rate_bps| {
+        let own = Channel { bit_rate_bps, ..channel.clone() };
+        Ok(contents.carousel(place, &own)?.plan(bit_rate_bps, overhead).cycle)
+    };
+    plan_of(channel, objects, of_fdt, cycle)
 }
 
 /// The repair symbols that a channel has in a companion, and its group.

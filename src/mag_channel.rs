@@ -1,15 +1,36 @@
 //! MAG channels: what is told of their image, and the carousel of one. Plan and programme both come
 //! here, so that what is checked is what is sent.
 
+use std::fs::File;
+use std::io::Read;
+
+use stbcast_mag::image::{HEADER_BYTES_MAX, Header};
 use stbcast_mag::{Carousel, DESCRIPTION_BYTES_MAX, Description, Stream};
 use stbcast_object::Slices;
 
-use crate::lineup::{Channel, Object};
+use crate::lineup::{Channel, Object, Role, Source};
 
-/// What is told of the image that begins with `bytes`: as the line-up says, else its name.
-pub(crate) fn description(channel: &Channel, object: &Object, _bytes: &[u8]) -> Description {
-    let written = channel.mag.as_ref().and_then(|mag| mag.description.clone());
-    written.unwrap_or_else(|| of_text(&object.name.to_string()))
+/// What is told of the image that begins with `bytes`: as the line-up says, else model and version of its
+/// header, else its name.
+pub(crate) fn description(channel: &Channel, object: &Object, bytes: &[u8]) -> Description {
+    let mag = channel.mag.as_ref();
+    if let Some(written) = mag.and_then(|mag| mag.description.clone()) {
+        return written;
+    }
+    let is_container = mag.is_some_and(|mag| mag.role == Role::Image);
+    match Header::parse(bytes) {
+        Ok(header) if is_container => of_text(&format!("{} {}", header.model, header.version)),
+        _ => of_text(&object.name.to_string()),
+    }
+}
+
+/// The beginning of an object's file, as far as a header goes; nothing where it cannot be read, which is
+/// told where its length is asked for.
+fn head(object: &Object) -> Vec<u8> {
+    let Source::File(path) = &object.source else { return Vec::new() };
+    let (mut bytes, most) = (Vec::new(), HEADER_BYTES_MAX as u64);
+    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    read.map_or_else(|_| Vec::new(), |_| bytes)
 }
 
 /// As much of a text as a description takes.
@@ -54,7 +75,7 @@ pub(crate) fn expected(channel: &Channel, length: u64) -> Result<Carousel, Strin
         return Err(format!("channel `{}` has no object", channel.name));
     };
     let serial = channel.mag.as_ref().and_then(|mag| mag.serial).unwrap_or_default();
-    let stream = stream(channel, length, (serial, description(channel, object, &[])));
+    let stream = stream(channel, length, (serial, description(channel, object, &head(object))));
     let stream = stream.map_err(|error| {
         format!("channel `{}`, object `{}`: {error}", channel.name, object.name)
     })?;

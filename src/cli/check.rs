@@ -13,7 +13,7 @@ use crate::diff::Difference;
 use crate::lineup::{self, LineUp};
 use crate::plan::prediction::{Missing, Times};
 use crate::plan::{
-    AnnouncePlan, ChannelPlan, FollowerPlan, OverlapPlan, Plan, RepairPlan, StatementPlan,
+    AnnouncePlan, ChannelPlan, FollowerPlan, MagPlan, OverlapPlan, Plan, RepairPlan, StatementPlan,
     SymbolsPlan, TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, VendorSenderPlan,
     plan_with_images,
 };
@@ -229,10 +229,11 @@ fn channel_text(channel: &ChannelPlan) -> String {
             object.source.clone(),
         ]);
     }
+    let mag = channel.mag.as_ref().map(mag_text).unwrap_or_default();
     let repair = channel.repair.as_ref().map(|repair| repair_text(channel, repair));
     format!(
         "channel {} on {} ({}, ttl {})\n{} kbit/s of IP, slices of {} bytes, {} datagrams in {:.2} s \
-         a cycle\n{table}\n{}{}{}{}\n",
+         a cycle\n{table}\n{mag}{}{}{}{}\n",
         channel.name,
         channel.group,
         channel.carousel,
@@ -246,6 +247,13 @@ fn channel_text(channel: &ChannelPlan) -> String {
         completion_text(channel),
         channel.unicast.as_ref().map(|needs| needs_text(channel, needs)).unwrap_or_default(),
     )
+}
+
+/// What is told of the image of a MAG channel.
+fn mag_text(mag: &MagPlan) -> String {
+    let MagPlan { role, serial, description, descriptions } = mag;
+    let serial = serial.map_or_else(|| "from its revision".to_owned(), |serial| serial.to_string());
+    format!("{role} `{description}`, serial number {serial}, told {descriptions} times a cycle\n")
 }
 
 /// What boxes ask servers for, by loss.

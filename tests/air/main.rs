@@ -30,6 +30,7 @@ mod http_peers;
 mod kill;
 #[cfg(feature = "peers")]
 mod lossy;
+mod mag_sent;
 #[cfg(feature = "peers")]
 mod network;
 mod operator;
