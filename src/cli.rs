@@ -9,10 +9,12 @@ use clap::{Parser, Subcommand};
 use crate::control::Place;
 
 mod check;
+mod dune;
 mod keys;
 mod kill;
 mod lines;
 mod logging;
+mod offer;
 mod reboot;
 mod release;
 mod reload;
@@ -20,6 +22,7 @@ mod serve;
 mod status;
 mod stbconfig;
 mod target;
+mod update_list;
 
 /// Streams set-top-box metadata and images on multicast carousels.
 #[derive(Debug, Parser)]
@@ -41,6 +44,9 @@ enum Verb {
     Release(release::Arguments),
     Reboot(reboot::Arguments),
     Target(target::Arguments),
+    Offer(offer::Arguments),
+    UpdateList(update_list::Arguments),
+    Dune(dune::Arguments),
     #[command(name = "stbconfig")]
     StbConfig(stbconfig::Arguments),
 }
@@ -92,6 +98,9 @@ pub fn main() -> ExitCode {
         Verb::Release(arguments) => arguments.run(),
         Verb::Reboot(arguments) => arguments.run(),
         Verb::Target(arguments) => arguments.run(),
+        Verb::Offer(arguments) => arguments.run(),
+        Verb::UpdateList(arguments) => arguments.run(),
+        Verb::Dune(arguments) => arguments.run(),
         Verb::StbConfig(arguments) => arguments.run(),
     };
     lines::finish();

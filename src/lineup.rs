@@ -16,6 +16,7 @@ use stbcast_object::xml::Place;
 use stbcast_object::{Group, Micros};
 
 mod drop_ins;
+mod dune;
 mod mag;
 mod names;
 mod overlap;
@@ -28,11 +29,13 @@ mod stbconfig;
 mod target;
 mod trust;
 mod unicast;
+mod update_list;
 mod vendor;
 mod vendor_ini;
 mod vendor_sender;
 mod written;
 
+pub use dune::{Dune, DuneFirmware, DunePlace};
 pub use mag::{Mag, Role};
 pub(crate) use names::did_you_mean;
 pub use overlap::{Overlap, OverlapSpan};
@@ -43,6 +46,7 @@ pub use stbconfig::{Image, StbConfig, StbConfigContent, Written};
 pub use target::{MacPrefix, Ring, Serials, Target, TargetAnswer};
 pub use trust::{Document, Trust};
 pub use unicast::{AlternateError, Unicast};
+pub use update_list::{UpdateList, UpdateListEntry};
 pub use vendor_sender::VendorSender;
 
 /// Largest line-up file read, in bytes.
@@ -78,6 +82,10 @@ pub struct LineUp {
     /// Programs of vendors that send in formats of their own. No two have the same name, and none that of a
     /// channel.
     pub vendor_senders: Vec<VendorSender>,
+    /// Lists for boxes of MAG. No two are answered at the same path.
+    pub update_lists: Vec<UpdateList>,
+    /// Lists and files for boxes of Dune. No two are answered at the same path.
+    pub dunes: Vec<Dune>,
 }
 
 /// The announce session.

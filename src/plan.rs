@@ -27,6 +27,7 @@ mod trust;
 mod unicast;
 mod vendor_sender;
 
+pub use crate::lists::plan::ListPlan;
 pub use overlap::OverlapPlan;
 use prediction::Prediction;
 pub use schedule::{FollowerPlan, RunPlan};
@@ -49,6 +50,8 @@ pub struct Plan {
     pub targets: Vec<TargetPlan>,
     /// Senders of vendors, of which we know what they are told, and not what they send.
     pub vendor_senders: Vec<VendorSenderPlan>,
+    /// What boxes of MAG and Dune are told over HTTP.
+    pub lists: Vec<ListPlan>,
     /// What follows a schedule, and its next runs.
     pub schedules: Vec<FollowerPlan>,
     /// Sum of all bit rates in kbit/s of IP, those of vendors' senders as they are counted; with schedules, as if all were on air at their own rates.
@@ -296,6 +299,7 @@ fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> 
         answer: target.answer.to_string(),
     });
     let targets = targets.collect();
+    let lists = crate::lists::plan::plan(line_up, &mut findings);
     let of_findings = Plan::of_findings(findings);
     let trust = verified.map(TrustPlan::from);
     Plan {
@@ -305,6 +309,7 @@ fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> 
         unicast,
         targets,
         vendor_senders,
+        lists,
         schedules,
         bit_rate_kbps_total,
         ..of_findings

@@ -10,6 +10,7 @@ use stbcast_infocast::{Entry, Name};
 use crate::carousel::Carousel;
 use crate::killed::Killed;
 use crate::lineup::{Channel, Object, Target};
+use crate::lists::Page;
 use crate::repair::RepairSymbols;
 use crate::spool::{Digest, Revision};
 
@@ -134,6 +135,8 @@ pub struct Programme {
     pub targets: Vec<Target>,
     /// The StbConfigs by their names.
     pub stbconfigs: HashMap<String, Arc<[u8]>>,
+    /// What boxes of MAG and Dune are told over HTTP.
+    pub pages: Vec<Page>,
 }
 
 /// What of a line-up is off the air at once.

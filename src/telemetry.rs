@@ -190,16 +190,18 @@ pub(crate) fn reload_failed() {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HttpKind {
     StbConfig,
+    List,
     Image,
     Other,
 }
 
 impl HttpKind {
-    const ALL: [Self; 3] = [Self::StbConfig, Self::Image, Self::Other];
+    const ALL: [Self; 4] = [Self::StbConfig, Self::List, Self::Image, Self::Other];
 
     const fn word(self) -> &'static str {
         match self {
             Self::StbConfig => "stbconfig",
+            Self::List => "list",
             Self::Image => "image",
             Self::Other => "other",
         }

@@ -10,11 +10,12 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 
 use super::complain;
 use crate::diff::Difference;
-use crate::lineup::{self, LineUp};
+use crate::lineup::{self, Finding, LineUp};
+use crate::lists::gone;
 use crate::plan::prediction::{Missing, Times};
 use crate::plan::{
-    AnnouncePlan, ChannelPlan, FollowerPlan, MagPlan, OverlapPlan, Plan, RepairPlan, StatementPlan,
-    SymbolsPlan, TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, VendorSenderPlan,
+    AnnouncePlan, ChannelPlan, FollowerPlan, ListPlan, MagPlan, OverlapPlan, Plan, RepairPlan,
+    StatementPlan, SymbolsPlan, TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, VendorSenderPlan,
     plan_with_images,
 };
 use crate::schedule::runs::span_text;
@@ -41,7 +42,7 @@ pub(super) struct Arguments {
 impl Arguments {
     pub(super) fn run(self) -> ExitCode {
         let reading = lineup::read(&self.line_up);
-        let difference = match (&self.against, &reading.line_up) {
+        let mut difference = match (&self.against, &reading.line_up) {
             (Some(old), Some(new)) => match difference(old, new) {
                 Ok(difference) => Some(difference),
                 Err(message) => {
@@ -51,6 +52,11 @@ impl Arguments {
             },
             _ => None,
         };
+        let mut reading = reading;
+        if let (Some((_, gone)), Some(_)) = (&mut difference, &reading.line_up) {
+            reading.findings.append(gone);
+        }
+        let difference = difference.map(|(difference, _)| difference);
         let plan = match reading.line_up {
             Some(line_up) => plan_with_images(&line_up, reading.findings),
             None => Plan::of_findings(reading.findings),
@@ -73,14 +79,14 @@ impl Arguments {
     }
 }
 
-/// What changes from the line-up at `old`.
-fn difference(old: &Path, new: &LineUp) -> Result<Difference, String> {
+/// What changes from the line-up at `old`, and what should not have.
+fn difference(old: &Path, new: &LineUp) -> Result<(Difference, Vec<Finding>), String> {
     let reading = lineup::read(old);
     let shown = old.display();
     let errors: String =
         reading.errors().map(|finding| format!("error: {shown}: {finding}\n")).collect();
     let old = reading.line_up.ok_or_else(|| errors.trim_end().to_owned())?;
-    Ok(Difference::between_files(&old, new))
+    Ok((Difference::between_files(&old, new), gone(&old, new)))
 }
 
 fn json(plan: &Plan, difference: Option<&Difference>) -> String {
@@ -105,6 +111,7 @@ fn text(plan: &Plan) -> String {
         text += &format!("{table}\n\n");
     }
     text += &plan.vendor_senders.iter().map(vendor_sender_text).collect::<String>();
+    text += &lists_text(&plan.lists);
     text += &schedules_text(&plan.schedules);
     if plan.is_fit() {
         let (count, sum) = (plan.channels.len(), plan.bit_rate_kbps_total);
@@ -126,6 +133,21 @@ fn text(plan: &Plan) -> String {
             more => format!(" and {more} vendor senders"),
         };
         text += &format!("{count} channels{vendors}, {sum} kbit/s of IP in all\n");
+    }
+    text
+}
+
+/// What boxes of MAG and Dune are told, word by word.
+fn lists_text(lists: &[ListPlan]) -> String {
+    let mut text = String::new();
+    let mut lists = lists.iter().peekable();
+    while let Some(ListPlan { path, what, text: told }) = lists.next() {
+        text += &format!("GET {path}: {what}\n");
+        // The same text at several paths is shown once.
+        if lists.peek().is_none_or(|next| next.text != *told) {
+            text += &told.lines().map(|line| format!("  {line}\n")).collect::<String>();
+            text += "\n";
+        }
     }
     text
 }

@@ -14,34 +14,34 @@ use crate::http::targeting::{Verdict, boot_query, explain};
 use crate::lineup::{self, Target, TargetAnswer};
 
 /// What the box tells of itself.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[group(id = "what_the_box_tells", required = true, multiple = true)]
 pub(super) struct What {
     /// Its bootcast id.
     #[arg(long)]
-    product: Option<String>,
+    pub(super) product: Option<String>,
     /// Its serial number.
     #[arg(long)]
-    serial: Option<String>,
+    pub(super) serial: Option<String>,
     /// Its MAC address.
     #[arg(long)]
-    mac: Option<String>,
+    pub(super) mac: Option<String>,
     /// Version of its boot loader.
     #[arg(long)]
-    fw_version: Option<String>,
+    pub(super) fw_version: Option<String>,
     /// Version of the boot image it holds.
     #[arg(long)]
-    kernel_version: Option<String>,
+    pub(super) kernel_version: Option<String>,
     /// Version of the splash it holds.
     #[arg(long)]
-    splash_version: Option<String>,
+    pub(super) splash_version: Option<String>,
     /// Version of the diagnostic image it holds.
     #[arg(long)]
-    diagnostic_version: Option<String>,
+    pub(super) diagnostic_version: Option<String>,
     /// What it asked for: a URL, a path with its parameters, or a line of the access log. Other options
     /// replace what stands there.
     #[arg(long)]
-    url: Option<String>,
+    pub(super) url: Option<String>,
 }
 
 /// Tell which rule of a line-up answers a box over HTTP, and why no rule before it does. Exit code 0
@@ -78,7 +78,7 @@ impl Arguments {
 }
 
 impl What {
-    fn query(self) -> Result<BootQuery, String> {
+    pub(super) fn query(self) -> Result<BootQuery, String> {
         let asked = self.url.as_deref().map(|text| {
             let (path, query) = split(text);
             boot_query(path, query).map_err(|error| format!("--url: {}", error.trim_end()))
@@ -108,7 +108,7 @@ fn split(text: &str) -> (&str, &str) {
     path.split_once('?').unwrap_or((path, ""))
 }
 
-fn text(query: &BootQuery, verdicts: &[Verdict<'_>], rule: Option<&Target>) -> String {
+pub(super) fn text(query: &BootQuery, verdicts: &[Verdict<'_>], rule: Option<&Target>) -> String {
     let mut text = format!("{query}\n");
     let width = verdicts.iter().map(|verdict| verdict.rule.name.chars().count()).max();
     for Verdict { rule, matches, why } in verdicts {
@@ -142,7 +142,7 @@ struct Rule<'a> {
     why: &'a str,
 }
 
-fn json(query: &BootQuery, verdicts: &[Verdict<'_>], rule: Option<&Target>) -> String {
+pub(super) fn json(query: &BootQuery, verdicts: &[Verdict<'_>], rule: Option<&Target>) -> String {
     let (stbconfig, redirect, status) = match rule.map(|rule| &rule.answer) {
         Some(TargetAnswer::StbConfig(name)) => (Some(name.as_str()), None, 200),
         Some(TargetAnswer::Redirect { to, status }) => (None, Some(to.as_str()), *status),

@@ -5,8 +5,8 @@ use std::fmt::Debug;
 
 use super::{DIGITS, Side, Thing};
 use crate::lineup::{
-    Announce, Channel, Days, LineUp, Mag, Object, ObjectId, Overlap, OverlapSpan, Repair, Schedule,
-    Source, StbConfig, Target, Trust, Unicast, VendorSender, When, Window,
+    Announce, Channel, Days, Dune, LineUp, Mag, Object, ObjectId, Overlap, OverlapSpan, Repair,
+    Schedule, Source, StbConfig, Target, Trust, Unicast, UpdateList, VendorSender, When, Window,
 };
 use crate::spool::Digest;
 
@@ -34,6 +34,8 @@ pub(super) fn of(side: Side<'_>) -> Vec<Thing> {
     things.extend(line_up.unicast.as_ref().map(unicast));
     things.extend(line_up.stbconfigs.iter().map(|it| stbconfig(line_up, it)));
     things.extend(line_up.targets.iter().enumerate().map(target));
+    things.extend(line_up.update_lists.iter().map(|it| update_list(line_up, it)));
+    things.extend(line_up.dunes.iter().map(|it| dune(line_up, it)));
     let mut seen = HashMap::new();
     for (name, _) in &mut things {
         // Statements of one file name may lie in two directories.
@@ -248,16 +250,39 @@ fn unicast(unicast: &Unicast) -> Thing {
     ("unicast repair".to_owned(), facts)
 }
 
-/// Objects are told by their names: their places change with the line-up.
 fn stbconfig(line_up: &LineUp, stbconfig: &StbConfig) -> Thing {
-    let mut content = debug(&stbconfig.content);
+    let content = by_names(line_up, debug(&stbconfig.content));
+    (format!("stbconfig {}", stbconfig.name), vec![("says", content)])
+}
+
+fn update_list(line_up: &LineUp, list: &UpdateList) -> Thing {
+    let entries = by_names(line_up, debug(&list.entries));
+    let facts = vec![("path", list.path.clone()), ("entries", entries)];
+    (format!("update_list {}", list.model), facts)
+}
+
+fn dune(line_up: &LineUp, dune: &Dune) -> Thing {
+    let lists: Vec<_> = dune.lists.iter().map(|variant| variant.word()).collect();
+    let version = |place: Option<usize>| Some(&dune.firmwares.get(place?)?.version);
+    let mut facts = vec![
+        ("prefix", dune.prefix.clone()),
+        ("lists", lists.join(" ")),
+        ("firmwares", by_names(line_up, debug(&dune.firmwares))),
+    ];
+    add(&mut facts, "checker", version(dune.checker));
+    add(&mut facts, "bootstrap", version(dune.bootstrap));
+    (format!("dune {}", dune.product), facts)
+}
+
+/// Objects are told by their names: their places change with the line-up.
+fn by_names(line_up: &LineUp, mut content: String) -> String {
     for (place, channel) in line_up.channels.iter().enumerate() {
         for (object, spec) in channel.objects.iter().enumerate() {
             let id = ObjectId { channel: place, object };
             content = content.replace(&debug(&id), &format!("`{}`", spec.name));
         }
     }
-    (format!("stbconfig {}", stbconfig.name), vec![("says", content)])
+    content
 }
 
 fn target((place, target): (usize, &Target)) -> Thing {

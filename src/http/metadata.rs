@@ -1,4 +1,5 @@
-//! `GET /<bootcast id>?product=...`: the StbConfig, or where else to ask for it.
+//! `GET /<bootcast id>?product=...`: the StbConfig, or where else to ask for it; the lists of other families
+//! at paths of their own, whatever stands behind them.
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LOCATION};
@@ -11,6 +12,10 @@ use super::targeting::{boot_query, decide};
 use crate::lineup::TargetAnswer;
 use crate::telemetry::HttpKind;
 
+const XML: HeaderValue = HeaderValue::from_static("text/xml");
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
 /// Answers a box.
 pub(super) fn answer(
     site: &Site,
@@ -19,15 +24,18 @@ pub(super) fn answer(
     headers: &HeaderMap,
 ) -> Response<Body> {
     let asked = boot_query(uri.path(), uri.query().unwrap_or_default());
-    let (mut response, rule) = match (refuse_method(method), &asked) {
-        (Some(refusal), _) => (refusal, None),
+    let page = site.page(uri.path());
+    let list = page.map(|page| serve(page, TEXT, method, headers));
+    let (mut response, rule) = match (refuse_method(method).or(list), &asked) {
+        (Some(response), _) => (response, None),
         (None, Err(message)) => (text(StatusCode::BAD_REQUEST, message), None),
         (None, Ok(query)) if query.product.is_none() => {
             (text(StatusCode::NOT_FOUND, "ask for /<bootcast id>\n"), None)
         }
         (None, Ok(query)) => by_rule(site, query, method, uri, headers),
     };
-    let note = Note { kind: HttpKind::StbConfig, rule, query: asked.unwrap_or_default() };
+    let kind = if page.is_some() { HttpKind::List } else { HttpKind::StbConfig };
+    let note = Note { kind, rule, query: asked.unwrap_or_default() };
     response.extensions_mut().insert(note);
     response
 }
@@ -45,7 +53,7 @@ fn by_rule(
     };
     let response = match &rule.answer {
         TargetAnswer::StbConfig(name) => match site.stbconfig(name) {
-            Some(stbconfig) => serve(stbconfig, method, headers),
+            Some(stbconfig) => serve(stbconfig, XML, method, headers),
             None => text(StatusCode::NOT_FOUND, "the line-up has no such StbConfig\n"),
         },
         TargetAnswer::Redirect { to, status } => redirect(to, *status, uri.query()),
@@ -53,7 +61,12 @@ fn by_rule(
     (response, Some(rule.name.clone()))
 }
 
-fn serve(stbconfig: &StbConfig, method: &Method, headers: &HeaderMap) -> Response<Body> {
+fn serve(
+    stbconfig: &StbConfig,
+    kind: HeaderValue,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Response<Body> {
     let mut response = not_modified(headers, &stbconfig.etag).unwrap_or_else(|| {
         let body = match *method {
             Method::HEAD => Body::empty(),
@@ -61,7 +74,7 @@ fn serve(stbconfig: &StbConfig, method: &Method, headers: &HeaderMap) -> Respons
         };
         let mut response = Response::new(body);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+        headers.insert(CONTENT_TYPE, kind);
         headers.insert(ETAG, stbconfig.etag.clone());
         set_length(headers, stbconfig.bytes.len() as u64);
         response

@@ -34,6 +34,8 @@ impl Current {
 pub struct Site {
     pub(super) targets: Arc<[Target]>,
     stbconfigs: Arc<HashMap<String, StbConfig>>,
+    /// Lists, by their paths in small letters.
+    pages: Arc<HashMap<String, StbConfig>>,
     /// Digest of each object, by its channel and its own name.
     names: Arc<HashMap<String, HashMap<String, Digest>>>,
     images: HashMap<Digest, Held>,
@@ -41,7 +43,7 @@ pub struct Site {
     dead: Dead,
 }
 
-/// A StbConfig as it is answered.
+/// A StbConfig or a list as it is answered.
 #[derive(Clone)]
 pub(super) struct StbConfig {
     pub(super) bytes: Bytes,
@@ -137,6 +139,10 @@ impl Site {
         let stbconfigs =
             texts.filter_map(|(name, text)| Some((name.clone(), StbConfig::new(text)?)));
         site.stbconfigs = Arc::new(stbconfigs.collect());
+        let pages = programme.pages.iter();
+        let pages = pages
+            .filter_map(|page| Some((page.path.to_ascii_lowercase(), StbConfig::new(&page.text)?)));
+        site.pages = Arc::new(pages.collect());
         site.dead.clone_from(&programme.absent.dead);
         site
     }
@@ -154,6 +160,7 @@ impl Site {
             dead: self.dead.clone(),
             targets: Arc::clone(&self.targets),
             stbconfigs: Arc::clone(&self.stbconfigs),
+            pages: Arc::clone(&self.pages),
             names: Arc::clone(&self.names),
             images: images.map(|(digest, held)| (*digest, held.clone())).collect(),
         }
@@ -161,6 +168,11 @@ impl Site {
 
     pub(super) fn stbconfig(&self, name: &str) -> Option<&StbConfig> {
         self.stbconfigs.get(name)
+    }
+
+    /// The list at a path, whatever its capitals.
+    pub(super) fn page(&self, path: &str) -> Option<&StbConfig> {
+        self.pages.get(&path.to_ascii_lowercase())
     }
 
     /// The image with this digest in hexadecimal digits.

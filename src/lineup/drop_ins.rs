@@ -170,6 +170,8 @@ fn add(to: &mut LineUpDraft, from: LineUpDraft, sources: &Sources, findings: &mu
         schedules,
         interfaces,
         vendor_senders,
+        update_lists,
+        dunes,
     } = from;
     once(&mut to.announce, announce, "announce", sources, findings);
     once(&mut to.unicast, unicast, "unicast", sources, findings);
@@ -181,6 +183,8 @@ fn add(to: &mut LineUpDraft, from: LineUpDraft, sources: &Sources, findings: &mu
     to.schedules.extend(schedules);
     to.interfaces.extend(interfaces);
     to.vendor_senders.extend(vendor_senders);
+    to.update_lists.extend(update_lists);
+    to.dunes.extend(dunes);
 }
 
 /// Takes what may be said once.

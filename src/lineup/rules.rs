@@ -9,6 +9,7 @@ use stbcast_mag::DEFAULT_PACKET_BYTES;
 use stbcast_object::limits::IP_PACKET_BYTES_MAX;
 use stbcast_object::{Group, Micros};
 
+use super::dune::{DuneDraft, Named};
 use super::mag::{self, MagDraft};
 use super::names::did_you_mean;
 use super::overlap::OverlapDraft;
@@ -20,6 +21,7 @@ use super::stbconfig::StbConfigDraft;
 use super::target::TargetDraft;
 use super::trust::TrustDraft;
 use super::unicast::UnicastDraft;
+use super::update_list::{Paths, UpdateListDraft};
 use super::vendor_sender::{Beside, VendorSenderDraft};
 use super::{Channel, DEFAULT_TTL, Finding, LineUp, Object, ObjectId, Protocol};
 use crate::pacer::BURST;
@@ -50,6 +52,8 @@ pub(super) struct LineUpDraft {
     pub(super) schedules: Vec<ScheduleDraft>,
     pub(super) interfaces: Vec<InterfaceDraft>,
     pub(super) vendor_senders: Vec<VendorSenderDraft>,
+    pub(super) update_lists: Vec<UpdateListDraft>,
+    pub(super) dunes: Vec<DuneDraft>,
 }
 
 /// A channel as somebody wrote it.
@@ -113,7 +117,7 @@ pub(super) fn check(
 ) -> LineUp {
     let LineUpDraft { announce, unicast, trust, channels: drafts, .. } = draft;
     let LineUpDraft { stbconfigs, reboots, targets, schedules, interfaces, .. } = draft;
-    let vendor_senders = draft.vendor_senders;
+    let LineUpDraft { vendor_senders, update_lists, dunes, .. } = draft;
     let known: Vec<_> = stbconfigs.iter().map(|draft| draft.name.value.as_str()).collect();
     let rebooting: Vec<_> = reboots.iter().map(|draft| draft.name.value.as_str()).collect();
     let named: Vec<_> = schedules.iter().map(|draft| draft.name.value.as_str()).collect();
@@ -150,6 +154,10 @@ pub(super) fn check(
     let (announce, has_budgets) = (announced.as_ref(), !interfaces.is_empty());
     let beside = Beside { channels: &checked, announce, has_budgets };
     let vendor_senders = rules.vendor_senders(&vendor_senders, &beside);
+    let mut paths = Paths::new();
+    let update_lists = rules.update_lists(&update_lists, &checked, &mut paths);
+    let named = Named { channels: &checked, senders: &vendor_senders };
+    let dunes = rules.dunes(&dunes, named, &mut paths);
     let schedules = rules.schedules(&schedules);
     let channels = checked.into_iter().map(|(channel, _)| channel).collect();
     LineUp {
@@ -163,6 +171,8 @@ pub(super) fn check(
         schedules,
         interfaces,
         vendor_senders,
+        update_lists,
+        dunes,
     }
 }
 

@@ -62,6 +62,25 @@ pub enum AlternateError {
 }
 
 impl Unicast {
+    /// A URL with an object's digest, channel and name where its placeholders stand.
+    pub(crate) fn filled(
+        template: &str,
+        channel: &Channel,
+        object: &Object,
+        digest: &Digest,
+    ) -> String {
+        let values = [
+            digest.hex(),
+            utf8_percent_encode(&channel.name, &ESCAPED).to_string(),
+            utf8_percent_encode(&object.name.to_string(), &ESCAPED).to_string(),
+        ];
+        let mut url = template.to_owned();
+        for (placeholder, value) in PLACEHOLDERS.iter().zip(&values) {
+            url = url.replace(&format!("{{{placeholder}}}"), value);
+        }
+        url
+    }
+
     /// What is announced of an object with this digest.
     ///
     /// # Errors
@@ -72,17 +91,9 @@ impl Unicast {
         object: &Object,
         digest: &Digest,
     ) -> Result<fdt::Unicast, AlternateError> {
-        let values = [
-            digest.hex(),
-            utf8_percent_encode(&channel.name, &ESCAPED).to_string(),
-            utf8_percent_encode(&object.name.to_string(), &ESCAPED).to_string(),
-        ];
         let mut urls = Vec::new();
         for template in &self.urls {
-            let mut url = template.clone();
-            for (placeholder, value) in PLACEHOLDERS.iter().zip(&values) {
-                url = url.replace(&format!("{{{placeholder}}}"), value);
-            }
+            let url = Self::filled(template, channel, object, digest);
             match HttpUrl::parse(&url) {
                 Ok(_) => urls.push(url),
                 Err(error) => return Err(AlternateError::Url { url, error }),

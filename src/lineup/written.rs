@@ -7,6 +7,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, Visitor, value::MapAccessDe
 use serde_spanned::Spanned;
 
 use super::Finding;
+use super::dune::DuneWritten;
 use super::mag::MagWritten;
 use super::names::nearest;
 use super::overlap::OverlapWritten;
@@ -19,6 +20,7 @@ use super::stbconfig::StbConfigWritten;
 use super::target::TargetWritten;
 use super::trust::TrustWritten;
 use super::unicast::UnicastWritten;
+use super::update_list::UpdateListWritten;
 use super::vendor_sender::VendorSenderWritten;
 
 #[derive(Deserialize)]
@@ -41,6 +43,10 @@ struct File {
     interface: Vec<InterfaceWritten>,
     #[serde(default)]
     vendor_sender: Vec<VendorSenderWritten>,
+    #[serde(default)]
+    update_list: Vec<UpdateListWritten>,
+    #[serde(default)]
+    dune: Vec<DuneWritten>,
 }
 
 #[derive(Deserialize)]
@@ -335,6 +341,8 @@ pub(super) fn parse(
                 .into_iter()
                 .map(VendorSenderWritten::into_draft)
                 .collect(),
+            update_lists: file.update_list.into_iter().map(UpdateListWritten::into_draft).collect(),
+            dunes: file.dune.into_iter().map(DuneWritten::into_draft).collect(),
         }),
         Err(error) => {
             let message = explain(error.message());

@@ -21,6 +21,7 @@ use crate::dates;
 use crate::flute_channel::Coding;
 use crate::killed::Killed;
 use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Protocol, Source, StbConfig};
+use crate::lists::{Headers, ImageFacts, Known};
 use crate::mag_channel;
 use crate::repair::{RepairSymbols, per_block};
 use crate::roster::Roster;
@@ -34,6 +35,7 @@ pub struct Stock {
     channels: Vec<PreparedChannel>,
     said: Said,
     stbconfigs: HashMap<String, Arc<[u8]>>,
+    headers: Headers,
     timetable: Timetable,
 }
 
@@ -62,6 +64,7 @@ impl Stock {
         let (wall, mut next) = (clock::wall(), numbers.clone());
         next.begin(wall);
         let stbconfigs = stbconfigs(line_up, &revisions)?;
+        let headers = headers(line_up, &revisions)?;
         let mut loader = Loader {
             line_up,
             contents: &contents,
@@ -79,7 +82,7 @@ impl Stock {
         let (numbered, stbconfigs) = (loader.numbers, loader.stbconfigs);
         let timetable = Timetable::of(line_up);
         let line_up = line_up.clone();
-        let mut stock = Self { line_up, contents, channels, said, stbconfigs, timetable };
+        let mut stock = Self { line_up, contents, channels, said, stbconfigs, headers, timetable };
         let all = stock.programme(&Roster::all(&stock.line_up), &Killed::default())?;
         let announced = flute::announced_bps(&stock.line_up, &all, wall).map_err(refused)?;
         let budget = Budget::of(&stock.line_up, &stock.contents, announced).map_err(refused)?;
@@ -122,7 +125,7 @@ impl Stock {
     /// When a channel cannot be sent at the rate it is given.
     pub fn programme(&self, roster: &Roster, killed: &Killed) -> Result<Programme, Vec<Finding>> {
         let refused = |message| vec![Finding::error(message)];
-        let Self { line_up, contents, channels, said, stbconfigs, .. } = self;
+        let Self { line_up, contents, channels, said, stbconfigs, headers, .. } = self;
         let absence = Absence::of(Whole { line_up, contents, channels, said }, roster, killed);
         let wall = clock::wall();
         let mut on_air = Vec::new();
@@ -139,6 +142,18 @@ impl Stock {
         let is_whole =
             |name: &str| contents.named_by_stbconfig(name).iter().all(|id| absence.has(*id));
         let stbconfigs = stbconfigs.iter().filter(|(name, _)| is_whole(name));
+        let known = Known {
+            line_up,
+            headers,
+            digest: &|id| self.digest(id),
+            has: &|id| absence.has(id),
+            runs: &|place| {
+                let sender = line_up.vendor_senders.get(place);
+                roster.vendor_senders.get(place) == Some(&true)
+                    && sender.is_some_and(|sender| !killed.is_channel(&sender.name))
+            },
+        };
+        let pages = known.pages();
         Ok(Programme {
             channels: on_air,
             announce,
@@ -146,6 +161,7 @@ impl Stock {
             statements_expire,
             targets: line_up.targets.clone(),
             stbconfigs: stbconfigs.map(|(name, text)| (name.clone(), Arc::clone(text))).collect(),
+            pages,
             absent: absence.absent,
         })
     }
@@ -167,6 +183,23 @@ fn stbconfigs(
     };
     let refused = |message: String| vec![Finding::error(message)];
     line_up.stbconfigs.iter().map(text).collect::<Result<_, _>>().map_err(refused)
+}
+
+/// What the lists need of the images that they name.
+fn headers(
+    line_up: &LineUp,
+    revisions: &HashMap<ObjectId, Revision>,
+) -> Result<Headers, Vec<Finding>> {
+    let headers = Headers::of(line_up, |id| {
+        let revision = revisions.get(&id).ok_or("it is no file")?;
+        ImageFacts::parse(&revision.bytes)
+    });
+    let digest = |id| revisions.get(&id).map(|revision| revision.digest);
+    let (has, runs) = (&|_| true, &|_| true);
+    let known = Known { line_up, headers: &headers, digest: &digest, has, runs };
+    let mut findings = known.findings();
+    findings.retain(Finding::is_error);
+    if findings.is_empty() { Ok(headers) } else { Err(findings) }
 }
 
 fn spool_sources(

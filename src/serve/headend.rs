@@ -14,6 +14,7 @@ use crate::control::Reloaded;
 use crate::http::{Http, Site};
 use crate::interface;
 use crate::killed::{self, Killed};
+use crate::lists::gone;
 use crate::onair::{Drivers, Report};
 use crate::programme::{Programme, Stock};
 use crate::publish::{Changes, Publisher};
@@ -247,7 +248,11 @@ impl Headend {
     }
 
     /// Puts another line-up on air. Everything that can be refused is done before anything changes.
-    fn take(&mut self, mut stock: Stock, warnings: Vec<String>) -> Result<Reloaded, ServeError> {
+    fn take(
+        &mut self,
+        mut stock: Stock,
+        mut warnings: Vec<String>,
+    ) -> Result<Reloaded, ServeError> {
         if let Some((before, _)) = &self.stock {
             stock.follow(before);
         }
@@ -256,7 +261,7 @@ impl Headend {
         for caution in self.publisher.cautions(&programme) {
             tracing::warn!("{caution}");
         }
-        if self.http.is_some() && programme.targets.is_empty() {
+        if self.http.is_some() && programme.targets.is_empty() && programme.pages.is_empty() {
             tracing::warn!(
                 "no [[target]] in the line-up: boxes that ask for a StbConfig are answered 404"
             );
@@ -264,6 +269,12 @@ impl Headend {
         log::describe(&programme);
         let old = self.stock.as_ref().map(|(old, _)| desk::difference(old, &stock));
         let changes = old.map(|difference| desk::lines(&difference)).unwrap_or_default();
+        let before = self.stock.as_ref().map(|(before, _)| before.line_up());
+        let gone = before.map(|before| gone(before, stock.line_up())).unwrap_or_default();
+        for finding in &gone {
+            tracing::warn!("{finding}");
+        }
+        warnings.extend(gone.iter().map(ToString::to_string));
         for change in &changes {
             tracing::info!("  {change}");
         }

@@ -28,6 +28,7 @@ mod http_hostile;
 #[cfg(feature = "peers")]
 mod http_peers;
 mod kill;
+mod lists;
 #[cfg(feature = "peers")]
 mod lossy;
 mod mag_sent;
