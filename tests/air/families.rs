@@ -1,4 +1,4 @@
-//! One line-up for boxes of every family: Infocast and FLUTE channels, all with repair, told by
+//! One line-up for boxes of every family: Infocast, MAG and FLUTE channels, all with repair, told by
 //! one announce session; real boxes of each behind a line that loses.
 
 use std::process::Command;
@@ -79,6 +79,7 @@ fn boxes_of_every_family_complete_from_one_line_up_behind_a_line_that_loses_a_tw
     let announce = site.announce();
     let mut families = [
         Family::new("infocast", 1_400, "ratio = 0.15"),
+        Family::new("mag", 1_456, "ratio = 0.15"),
         Family::new("flute", 1_400, "ratio = 0.15"),
     ];
     for family in &mut families {

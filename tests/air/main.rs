@@ -33,6 +33,8 @@ mod lists;
 mod lossy;
 mod mag_sent;
 #[cfg(feature = "peers")]
+mod mag;
+#[cfg(feature = "peers")]
 mod network;
 mod operator;
 #[cfg(feature = "peers")]

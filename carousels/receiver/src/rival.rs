@@ -51,7 +51,13 @@ impl Rival {
             *self = Self { revision: Some(slice.revision), ..Self::default() };
         }
         self.contradictions += 1;
-        self.contradictions >= REVISION_CONTRADICTIONS.min(slice.revision.slices())
+        let needed = match slice.revision {
+            // It bears the name of what is received: a short one cannot say more than it has.
+            Revision::Infocast(_) => REVISION_CONTRADICTIONS.min(slice.revision.slices()),
+            // Nothing but the group says that it replaces anything; a short one soon comes again.
+            Revision::Mag(_) => REVISION_CONTRADICTIONS,
+        };
+        self.contradictions >= needed
     }
 
     /// The place for a slice that waits.
