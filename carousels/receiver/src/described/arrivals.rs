@@ -36,7 +36,6 @@ impl<P: Clone> Described<P> {
             self.stats.foreign += 1;
             return;
         }
-        let Some((_, assembly)) = &self.current else { return };
         let slice = arrival.slice;
         if slice.verdict == Verdict::Bad {
             return self.stats.reject(Rejection::BadTrailer);
@@ -45,12 +44,8 @@ impl<P: Clone> Described<P> {
         if self.on_air == OnAir::Older || self.finishing().is_some() {
             return self.stats.reject(Rejection::OtherRevision);
         }
-        let length = slice.revision.length();
-        let is_one = slice.revision.slices() == assembly.layout.slices()
-            && length.is_none_or(|length| length == assembly.layout.length())
-            && assembly.layout.has_slice(slice.index, slice.length);
-        if !is_one {
-            return self.stats.reject(Rejection::ContradictsAnnouncement);
+        if let Err(rejection) = self.hear_revision(now, &slice) {
+            return self.stats.reject(rejection);
         }
         if let Verdict::Verified(check) = slice.verdict {
             self.check = Some(check);

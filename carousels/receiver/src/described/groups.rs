@@ -47,6 +47,11 @@ impl<P: Clone> Described<P> {
         }
     }
 
+    /// Whether there is a companion, with symbols or without.
+    pub(super) const fn has_companion(&self) -> bool {
+        self.groups.companion.is_some()
+    }
+
     pub(super) fn has_joined(&self) -> bool {
         !self.groups.joined.is_empty()
     }

@@ -20,6 +20,7 @@ mod blocks;
 mod expected;
 mod finish;
 mod groups;
+mod heard;
 mod layout;
 mod memory;
 mod overlap;
@@ -38,6 +39,7 @@ use self::assembly::Assembly;
 use self::expected::Tois;
 use self::finish::Digesting;
 use self::groups::Groups;
+use self::heard::Heard;
 use self::layout::Carrier;
 use self::overlap::Finishing;
 use self::revisions::OnAir;
@@ -90,6 +92,7 @@ pub(crate) struct Described<P> {
     /// Further numbers of an object that is expected.
     tois: Tois,
     on_air: OnAir,
+    heard: Heard,
     /// What is received is superseded, and is completed first.
     finishing: Option<Finishing>,
     /// How often that was begun.
@@ -131,6 +134,7 @@ impl<P: Clone> Described<P> {
             next: None,
             tois: Tois::default(),
             on_air: OnAir::Unproven { doubted: false },
+            heard: Heard::default(),
             finishing: None,
             overlaps: 0,
             comparing: VecDeque::new(),

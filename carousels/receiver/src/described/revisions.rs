@@ -8,6 +8,7 @@ use stbcast_release::{Check, on};
 use super::assembly::{Assembly, Journaled};
 use super::bits::Bits;
 use super::expected::content;
+use super::heard::Heard;
 use super::layout::{Carrier, Layout};
 use super::memory::Budget;
 use super::{Described, State};
@@ -164,6 +165,7 @@ impl<P: Clone> Described<P> {
             }
             None => self.begin_storage(),
         }
+        self.heard = Heard::default();
         self.forget_servers();
         self.announce_servers(now, &announcement);
         self.current = Some((announcement, assembly));
@@ -180,6 +182,7 @@ impl<P: Clone> Described<P> {
     pub(super) fn drop_held(&mut self) {
         let Some((_, assembly)) = &mut self.current else { return };
         assembly.clear();
+        self.heard = Heard::default();
         self.begin_storage();
         self.forget_cycles();
     }

@@ -12,6 +12,7 @@ use stbcast_flute::{
 use stbcast_object::{Datagram, Group, Micros};
 
 use super::Air;
+use super::channel::{Channel, Turn};
 use super::image::{Groups, Image, TSI};
 
 /// Repair symbols in a thousand of source symbols, where a test does not say.
@@ -163,7 +164,7 @@ struct LineUp {
     ordered: Receiver<Order>,
     symbols: Arc<AtomicU64>,
     announce: Option<AnnounceSession>,
-    channel: stbcast_infocast::Carousel,
+    channel: Channel,
     companion: Option<CompanionSession>,
     /// Objects of the channel, then repair stores.
     stores: Vec<Vec<u8>>,
@@ -234,8 +235,8 @@ impl LineUp {
                 Step::CycleEnd | Step::Idle { .. } => {}
             }
         }
-        match self.channel.next(now, wall.0 / 1_000_000) {
-            stbcast_infocast::Step::Datagram(datagram) => {
+        match self.channel.next(now, wall) {
+            Turn::Slice(datagram) => {
                 self.due += self.weather.ratio;
                 let sent = self.symbol(self.groups.channel, &datagram);
                 let slice = datagram.body.start / self.slice_bytes;
@@ -246,7 +247,8 @@ impl LineUp {
                 }
                 sent
             }
-            _ => None,
+            Turn::Description(bytes) => Some((self.groups.channel, bytes)),
+            Turn::Nothing => None,
         }
     }
 
@@ -281,12 +283,11 @@ impl LineUp {
     }
 }
 
-type OnAir = (stbcast_infocast::Carousel, Option<CompanionSession>, Vec<Vec<u8>>);
+type OnAir = (Channel, Option<CompanionSession>, Vec<Vec<u8>>);
 
 /// The cores that send these objects, and their stores.
 fn on_air(groups: &Groups, images: &[Image], wall: Micros) -> OnAir {
-    let slices = images.iter().map(Image::slices).collect();
-    let channel = stbcast_infocast::Carousel::new(slices, 100_000_000, 28, Micros::ZERO);
+    let channel = Channel::of(images);
     let mut stores: Vec<_> = images.iter().map(|image| image.bytes.clone()).collect();
     let mut entries = Vec::new();
     for (number, image) in images.iter().enumerate().filter(|(_, image)| image.fec.is_some()) {

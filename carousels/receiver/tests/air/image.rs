@@ -39,15 +39,22 @@ pub struct Image {
     pub slice_bytes: u16,
     /// Its code; none without a companion.
     pub fec: Option<Choice>,
+    /// Its serial number on a MAG channel; on an Infocast channel, when `None`.
+    pub serial: Option<u16>,
 }
 
 impl Image {
     pub fn new(bytes: Vec<u8>, fec: Choice) -> Self {
-        Self { name: "image", bytes, slice_bytes: 1_400, fec: Some(fec) }
+        Self { name: "image", bytes, slice_bytes: 1_400, fec: Some(fec), serial: None }
     }
 
     pub fn without_repair(bytes: Vec<u8>) -> Self {
         Self { fec: None, ..Self::new(bytes, Choice::Auto) }
+    }
+
+    /// The same on a MAG channel, in the vendor's packets.
+    pub fn on_mag(self, serial: u16) -> Self {
+        Self { slice_bytes: 1_456, serial: Some(serial), ..self }
     }
 
     pub fn geometry(&self) -> Option<Geometry> {
@@ -56,7 +63,10 @@ impl Image {
     }
 
     pub fn url(&self, groups: &Groups) -> String {
-        format!("infocast://{}/{}", groups.channel, self.name)
+        match self.serial {
+            Some(_) => format!("mag://{}", groups.channel),
+            None => format!("infocast://{}/{}", groups.channel, self.name),
+        }
     }
 
     pub(super) fn sha256(&self) -> [u8; 32] {
@@ -80,10 +90,13 @@ impl Image {
         }
     }
 
-    pub(super) fn slices(&self) -> stbcast_infocast::Entry {
+    pub(super) fn cut(&self) -> Slices {
         let slice_bytes = NonZeroU16::new(self.slice_bytes).unwrap();
-        let slices = Slices::new(self.bytes.len() as u64, slice_bytes).unwrap();
-        let (name, content) = (Name::new(self.name).unwrap(), Content::Stored(slices));
+        Slices::new(self.bytes.len() as u64, slice_bytes).unwrap()
+    }
+
+    pub(super) fn slices(&self) -> stbcast_infocast::Entry {
+        let (name, content) = (Name::new(self.name).unwrap(), Content::Stored(self.cut()));
         let kind = ObjectType::BOOTCAST_FILE;
         stbcast_infocast::Entry::new(name, kind, Precoding::NONE, None, content).unwrap()
     }

@@ -23,6 +23,7 @@ use stbcast_object::Group;
 use crate::common::Sent;
 
 pub mod carousels;
+mod channel;
 pub mod headend;
 pub mod image;
 

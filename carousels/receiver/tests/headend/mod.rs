@@ -9,6 +9,7 @@
 )]
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+mod channel;
 mod receiver;
 mod revision;
 
@@ -16,8 +17,10 @@ use stbcast_flute::fdt::{Companion, File};
 use stbcast_flute::{
     AnnounceSession, CompanionSession, CompanionSettings, Entry, FdtSettings, Share, Step,
 };
-use stbcast_infocast::{Carousel, Content, Name, ObjectType, Precoding};
-use stbcast_object::{Datagram, Group, Micros, Slices};
+use stbcast_infocast::Name;
+use stbcast_object::{Datagram, Group, Micros};
+
+use channel::{Channel, Turn};
 
 pub use receiver::Stb;
 pub use revision::{Code, Revision};
@@ -64,7 +67,7 @@ pub struct Headend {
     /// Slices sent of what is on the channel.
     pub sent: u64,
     announce: AnnounceSession,
-    channel: Carousel,
+    channel: Channel,
     on_channel: Revision,
     companion: Option<CompanionSession>,
     on_companion: Revision,
@@ -81,7 +84,7 @@ impl Headend {
             ratio,
             sent: 0,
             announce: announce.unwrap(),
-            channel: carousel(revision),
+            channel: Channel::of(revision),
             on_channel: revision.clone(),
             companion: None,
             on_companion: revision.clone(),
@@ -115,7 +118,7 @@ impl Headend {
 
     /// The channel goes over to another revision.
     pub fn send(&mut self, revision: &Revision) {
-        (self.channel, self.on_channel) = (carousel(revision), revision.clone());
+        (self.channel, self.on_channel) = (Channel::of(revision), revision.clone());
         self.sent = 0;
     }
 
@@ -202,16 +205,17 @@ impl Headend {
         while let Step::Fdt(bytes) = self.announce.next(now, wall) {
             sent.push(Sent { group: announce(), bytes, carries_symbol: false });
         }
-        loop {
-            match self.channel.next(now, 0) {
-                stbcast_infocast::Step::Datagram(datagram) => {
+        while let Some(turn) = self.channel.next(now) {
+            match turn {
+                Turn::Description(bytes) => {
+                    sent.push(Sent { group: channel(), bytes, carries_symbol: false });
+                }
+                Turn::Slice(datagram) => {
                     let bytes = gather(&datagram, &self.on_channel);
                     sent.push(Sent { group: channel(), bytes, carries_symbol: true });
                     self.sent += 1;
                     break;
                 }
-                stbcast_infocast::Step::CycleEnd => {}
-                stbcast_infocast::Step::Idle { .. } => break,
             }
         }
         self.credit += self.ratio * f64::from(self.on_companion.symbols_per_slice());
@@ -248,18 +252,6 @@ pub fn gather(datagram: &Datagram, revision: &Revision) -> Vec<u8> {
     let store = if datagram.object == 0 { &revision.bytes } else { &revision.store };
     let body = datagram.body.start as usize..datagram.body.end as usize;
     [&datagram.head[..], &store[body], &datagram.tail[..]].concat()
-}
-
-fn carousel(revision: &Revision) -> Carousel {
-    let slices = Slices::new(revision.bytes.len() as u64, revision.slice_bytes).unwrap();
-    let entry = stbcast_infocast::Entry::new(
-        name(),
-        ObjectType(5),
-        Precoding(1),
-        None,
-        Content::Stored(slices),
-    );
-    Carousel::new(vec![entry.unwrap()], 10_000_000, 28, Micros::ZERO)
 }
 
 /// Loses `percent` of the datagrams, by their number.

@@ -36,6 +36,8 @@ pub struct Revision {
     /// The repair symbols, and behind them the padded last source symbol.
     pub store: Vec<u8>,
     pub toi: u32,
+    /// Its serial number on a MAG channel; on an Infocast channel, when `None`.
+    pub serial: Option<u16>,
 }
 
 /// Bytes that look random and are the same in every run.
@@ -69,7 +71,20 @@ impl Revision {
         let toi = toi_candidates(&Sha256::digest(&bytes).into()).next().unwrap();
         let slice_bytes = NonZeroU16::new(symbol_bytes * parts).unwrap();
         let companion = geometry.map(|_| Companion { group: companion(), tsi: 9 });
-        Self { bytes, slice_bytes, geometry, companion, per_block, store, toi }
+        Self { bytes, slice_bytes, geometry, companion, per_block, store, toi, serial: None }
+    }
+
+    /// The same on a MAG channel.
+    pub fn on_mag(self, serial: u16) -> Self {
+        Self { serial: Some(serial), ..self }
+    }
+
+    /// What a box is told to fetch.
+    pub fn target(&self) -> Target {
+        match self.serial {
+            Some(_) => Target::Mag { group: channel() },
+            None => Target::infocast(channel(), name()),
+        }
     }
 
     pub fn sha256(&self) -> [u8; 32] {
@@ -87,7 +102,7 @@ impl Revision {
 
     /// Its description.
     pub fn file(&self) -> File {
-        let location = Target::infocast(channel(), name()).to_string();
+        let location = self.target().to_string();
         let mut file = File::new(&location, self.toi).unwrap();
         file.content_bytes = Some(self.bytes.len() as u64);
         file.sha256 = Some(self.sha256());

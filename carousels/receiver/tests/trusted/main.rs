@@ -16,6 +16,7 @@ mod crowded;
 mod followed;
 mod hostile;
 mod killed;
+mod mag;
 mod resumed;
 mod sabotage;
 mod sample;

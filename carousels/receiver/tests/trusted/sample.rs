@@ -61,7 +61,7 @@ pub fn image_object(revision: &Revision) -> Object {
         length: revision.bytes.len() as u64,
         sha256: revision.sha256(),
         slice_bytes: revision.slice_bytes,
-        url: "infocast://239.255.2.11:22222/image".into(),
+        url: revision.target().to_string(),
         companion: revision.companion.map(|one| Companion {
             group: Group::parse(&one.group.to_string(), None).unwrap(),
             tsi: one.tsi,
