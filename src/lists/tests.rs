@@ -143,6 +143,16 @@ fn a_product_of_dune_has_its_lists_and_files() {
 }
 
 #[test]
+fn what_a_vendors_sender_sends_is_offered_by_its_group_and_version() {
+    let sender = "[[vendor_sender]]\nname = \"dune\"\nprogram = \"imageupdate\"\ngroup = \"239.255.60.1:5000\"\n\
+                  file = \"imageupdate\"\nversion = \"140101_0000\"\n";
+    let dune = "[[dune]]\nproduct = \"tv102\"\n[[dune.firmware]]\nsender = \"dune\"\n";
+    let (lists, _) = planned(&format!("{sender}{dune}"));
+    assert_eq!(lists[0].path, "/dunehd/tv102.txt");
+    assert_eq!(lists[0].text, "140101_0000 igmp://239.255.60.1:5000 stable 0\n");
+}
+
+#[test]
 fn what_is_off_the_air_is_offered_to_nobody_but_stays_listed() {
     let (directory, text) = site(DUNE);
     let text = text
