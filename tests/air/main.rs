@@ -31,9 +31,9 @@ mod kill;
 mod lists;
 #[cfg(feature = "peers")]
 mod lossy;
-mod mag_sent;
 #[cfg(feature = "peers")]
 mod mag;
+mod mag_sent;
 #[cfg(feature = "peers")]
 mod network;
 mod operator;

@@ -1,14 +1,21 @@
 //! What a channel carries, learned by listening. Memory is bounded whatever arrives.
 
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use core::net::IpAddr;
 
 use arrayvec::ArrayVec;
-use stbcast_infocast::{Check, Learner, Name, Packet, Reject, Verdict};
+use stbcast_infocast::{Check, Learner, Name, Packet, Verdict};
+use stbcast_mag::Packet as MagPacket;
 use stbcast_object::Micros;
 
 use crate::limits::{LISTED_OBJECTS_MAX, LISTED_SENDERS_MAX};
-use crate::{InfocastRevision, Stats};
+use crate::{InfocastRevision, MagDecoder, MagReject, Rejection, Revision, Stats};
+
+mod image;
+
+use self::image::Description;
+pub use self::image::ImageRecord;
 
 /// Slices of an object that are remembered to see its content change.
 const SAMPLES: usize = 16;
@@ -18,6 +25,9 @@ const SAMPLES: usize = 16;
 pub struct Census {
     learner: Learner,
     objects: BTreeMap<Name, ObjectRecord>,
+    mag: MagDecoder,
+    image: Option<ImageRecord>,
+    description: Description,
     other_names: u64,
     ip_bytes: u64,
     first_at: Option<Micros>,
@@ -74,6 +84,25 @@ struct Period {
     times: u64,
 }
 
+impl Period {
+    const fn new(index: u32, now: Micros) -> Self {
+        Self { index, first_at: now, last_at: now, times: 0 }
+    }
+
+    /// Another sighting of a slice.
+    const fn note(&mut self, index: u32, now: Micros) {
+        if index == self.index {
+            self.last_at = now;
+            self.times += 1;
+        }
+    }
+
+    fn mean(&self) -> Option<Micros> {
+        let Self { first_at, last_at, times, .. } = *self;
+        (times > 0).then(|| Micros(last_at.since(first_at).0 / times))
+    }
+}
+
 impl ObjectRecord {
     fn new(packet: &Packet<'_>, now: Micros) -> Self {
         Self {
@@ -88,7 +117,7 @@ impl ObjectRecord {
             inner: Inner::None,
             last_length: None,
             pass: Pass::default(),
-            period: Period { index: packet.index(), first_at: now, last_at: now, times: 0 },
+            period: Period::new(packet.index(), now),
         }
     }
 
@@ -107,8 +136,7 @@ impl ObjectRecord {
 
     /// Mean time from one pass to the next, once a slice was seen twice.
     pub fn cycle(&self) -> Option<Micros> {
-        let Period { first_at, last_at, times, .. } = self.period;
-        (times > 0).then(|| Micros(last_at.since(first_at).0 / times))
+        self.period.mean()
     }
 
     fn observe(
@@ -146,7 +174,9 @@ impl ObjectRecord {
         }
         self.note_length(index, length);
         self.note_pass(index, length);
-        self.note_period(now, index);
+        if self.datagrams > 0 {
+            self.period.note(index, now);
+        }
     }
 
     fn note_length(&mut self, index: u32, length: u32) {
@@ -179,13 +209,6 @@ impl ObjectRecord {
             self.pass.whole = Some(self.pass.bytes);
         }
     }
-
-    fn note_period(&mut self, now: Micros, index: u32) {
-        if index == self.period.index && self.datagrams > 0 {
-            self.period.last_at = now;
-            self.period.times += 1;
-        }
-    }
 }
 
 impl Census {
@@ -197,14 +220,42 @@ impl Census {
         self.ip_bytes += ip_bytes;
         self.stats.datagrams += 1;
         self.stats.bytes += bytes.len() as u64;
-        match Packet::parse(bytes) {
-            Ok(packet) => self.observe_packet(now, from, &packet, ip_bytes),
-            Err(reject) => self.reject(reject),
+        use stbcast_mag::Reject::{Kind, Short};
+        // Neither format has a magic number, but MAG's first bytes are of no object type that is known.
+        let mag = match self.observe_mag((now, from), bytes, ip_bytes) {
+            Ok(()) => return,
+            Err(reject) => reject,
+        };
+        match (Packet::parse(bytes), mag) {
+            (Ok(packet), _) => self.observe_packet(now, from, &packet, ip_bytes),
+            (Err(reject), MagReject::Packet(Kind { .. } | Short { .. })) => {
+                self.stats.reject(reject.into());
+            }
+            (Err(_), mag) => self.stats.reject(mag.into()),
         }
     }
 
-    fn reject(&mut self, reject: Reject) {
-        self.stats.reject(reject.into());
+    fn observe_mag(
+        &mut self,
+        (now, from): (Micros, IpAddr),
+        bytes: &[u8],
+        ip_bytes: u64,
+    ) -> Result<(), MagReject> {
+        let slice = match self.mag.decode(from, bytes)? {
+            Some(arrival) => arrival.slice,
+            None => {
+                if let Ok(MagPacket::Description { text, .. }) = MagPacket::parse(bytes) {
+                    self.description.observe(text);
+                    self.stats.descriptions += 1;
+                }
+                return Ok(());
+            }
+        };
+        if let Revision::Mag(revision) = slice.revision {
+            let image = self.image.get_or_insert_with(|| ImageRecord::new(now, revision, &slice));
+            image.observe((now, from), (revision, &slice), ip_bytes);
+        }
+        Ok(())
     }
 
     fn observe_packet(&mut self, now: Micros, from: IpAddr, packet: &Packet<'_>, ip_bytes: u64) {
@@ -216,7 +267,7 @@ impl Census {
         let fingerprint = packet.fingerprint();
         let verdict = self.learner.judge_print(packet, fingerprint);
         if verdict == Verdict::Bad {
-            return self.stats.reject(crate::Rejection::BadTrailer);
+            return self.stats.reject(Rejection::BadTrailer);
         }
         let object = self.objects.entry(name).or_insert_with(|| ObjectRecord::new(packet, now));
         object.observe((now, from), packet, fingerprint, verdict);
@@ -227,6 +278,16 @@ impl Census {
     /// The objects by name.
     pub fn objects(&self) -> impl Iterator<Item = (&Name, &ObjectRecord)> {
         self.objects.iter()
+    }
+
+    /// The image, where it is a MAG channel.
+    pub const fn image(&self) -> Option<&ImageRecord> {
+        self.image.as_ref()
+    }
+
+    /// How a MAG channel describes its image, bytes that are not plain ASCII escaped.
+    pub fn description(&self) -> Option<String> {
+        self.description.text()
     }
 
     /// Packets of names beyond the [`LISTED_OBJECTS_MAX`] that are kept apart.

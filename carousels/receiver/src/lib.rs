@@ -82,7 +82,7 @@ pub use boot::{
     Boot, BootOptions, BootReport, ControlOutcome, HttpBoot, MetadataError, Orders, PartOutcome,
     StoredVersions, TftpBoot,
 };
-pub use census::{Census, ObjectRecord};
+pub use census::{Census, ImageRecord, ObjectRecord};
 pub use drive::{Session, drive, drive_all};
 pub use event::{Event, NoRepair, PlainReason};
 pub use fetch::{Fetch, FetchError, FetchOptions, Outputs, Progress};

@@ -90,3 +90,32 @@ fn what_is_not_a_packet_is_counted_by_reason() {
     let counted: Vec<_> = census.stats().rejected().filter(|(_, n)| *n > 0).collect();
     assert_eq!(counted, [("short", 1), ("oversized", 1), ("number_out_of_range", 1)]);
 }
+
+#[test]
+fn the_image_of_a_mag_channel_is_told_apart_from_objects_of_infocast() {
+    use stbcast_mag::{Description, Header};
+    let mut census = Census::default();
+    let mut hear = |at: u64, bytes: &[u8]| {
+        census.observe(Micros::from_millis(at), SENDER, bytes, 28);
+    };
+    hear(0, &Description::new("MAG254 219 \u{e9}").unwrap().encode(9));
+    for cycle in 0..3u64 {
+        for index in 0..84u16 {
+            let offset = u32::from(index) * 60;
+            let header = Header { serial: 9, index, last: 83, offset, length: 5_000 };
+            let bytes = noise(u64::from(index), if index < 83 { 60 } else { 20 });
+            hear(cycle * 200 + u64::from(index), &[&header.encode()[..], &bytes].concat());
+        }
+    }
+    hear(700, b"\x01\x10\x00\x09");
+    hear(701, &[&[1, 0x10, 0, 9, 0, 0, 0, 83, 0, 0, 0, 1, 0, 0, 0, 1][..], b"x"].concat());
+    let image = census.image().unwrap();
+    assert_eq!((image.revision.serial, image.revision.length), (9, 5_000));
+    assert_eq!((image.revision.packets(), image.datagrams, image.changes), (84, 252, 0));
+    assert_eq!(image.cycle(), Some(Micros::from_millis(200)));
+    assert_eq!(image.senders.as_slice(), [SENDER]);
+    assert_eq!(census.description().as_deref(), Some("MAG254 219 \\xc3\\xa9"));
+    assert_eq!(census.objects().count(), 0);
+    let refused: Vec<_> = census.stats().rejected().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(refused, [("short", 1), ("mag_beyond_end", 1)]);
+}

@@ -136,3 +136,22 @@ fn a_wrong_question_is_refused_with_the_reason() {
     let group = free_group();
     assert_eq!(parse_mag_url(&format!("igmp://{group}")), parse_url(&format!("mag://{group}")));
 }
+
+#[test]
+fn listen_tells_image_serial_number_and_description_of_a_mag_channel() {
+    let (groups, image) = (Groups::free(), image(200_001));
+    let _air = Headend::play_unannounced(groups, &image, Weather::FINE);
+    let channel = groups.channel.to_string();
+    let question = ["listen", &channel, "--seconds", "1"];
+    let done = program(&[&question[..], &["--json"], &LOOPBACK].concat());
+    assert_code(&done, 0);
+    let listed = &json(&done)["objects"][0];
+    assert_eq!(listed["name"], image.url(&groups));
+    assert_eq!((&listed["type"], &listed["serial"]), (&"mag".into(), &9.into()));
+    assert_eq!((&listed["bytes"], &listed["slices"]), (&200_001.into(), &138.into()));
+    assert_eq!((&listed["slice_bytes"], &listed["changes"]), (&1_456.into(), &0.into()));
+    assert_eq!(listed["description"], "MAG254 219");
+    let done = program(&[&question[..], &LOOPBACK].concat());
+    let told = format!("mag://{channel}: serial number 9, \"MAG254 219\"");
+    assert!(stdout(&done).contains(&told), "{}", stdout(&done));
+}

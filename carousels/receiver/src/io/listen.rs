@@ -16,7 +16,7 @@ use super::summary::rejected;
 use super::{
     Batch, Clock, Datagram, Interface, IoError, Moment, Observer, ReceiveFigures, Receiver, Trouble,
 };
-use crate::{Census, ObjectRecord};
+use crate::{Census, ImageRecord, ObjectRecord, Target};
 
 /// What to listen to, and how long.
 #[derive(Clone, Debug)]
@@ -71,7 +71,8 @@ pub struct ListenSummary {
 /// One object of a channel.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ListedObject {
-    /// Its name, bytes that are not plain ASCII escaped.
+    /// Its name, bytes that are not plain ASCII escaped; of the image of a MAG channel, which has none,
+    /// its URL.
     pub name: String,
     /// Object type, as a word where there is one.
     #[serde(rename = "type")]
@@ -96,6 +97,12 @@ pub struct ListedObject {
     pub senders: Vec<IpAddr>,
     /// The check learned from its trailers.
     pub check: Option<String>,
+    /// Its serial number, on a MAG channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<u16>,
+    /// What a MAG channel says of it to people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 /// Listens to a channel until the time is up or the stop flag is set.
@@ -162,15 +169,45 @@ fn summarize(
         datagrams: stats.datagrams,
         datagram_bytes: stats.bytes,
         bit_rate_bps: census.bit_rate_bps(span),
-        objects: census.objects().map(|(name, object)| listed(name, object, span)).collect(),
+        objects: objects(census, group, span),
         rejected: rejected(stats),
         other_names: census.other_names(),
         receive,
     })
 }
 
+fn objects(census: &Census, group: Group, span: Micros) -> Vec<ListedObject> {
+    let image = census.image().map(|image| listed_image(census, image, group, span));
+    let objects = census.objects().map(|(name, object)| listed(name, object, span));
+    image.into_iter().chain(objects).collect()
+}
+
+/// Mean bit rate over a span.
+fn bit_rate_bps(ip_bytes: u64, span: Micros) -> u64 {
+    let bits = u128::from(ip_bytes) * 8_000_000 / u128::from(span.0.max(1));
+    u64::try_from(bits).unwrap_or(u64::MAX)
+}
+
+fn listed_image(census: &Census, image: &ImageRecord, group: Group, span: Micros) -> ListedObject {
+    ListedObject {
+        name: Target::Mag { group }.to_string(),
+        object_type: "mag".to_owned(),
+        precoding: "none".to_owned(),
+        slices: image.revision.packets(),
+        slice_bytes: Some(u32::from(image.revision.packet_bytes.get())),
+        bytes: Some(u64::from(image.revision.length)),
+        cycle_seconds: image.cycle().map(Micros::as_secs_f64),
+        bit_rate_bps: bit_rate_bps(image.ip_bytes, span),
+        datagrams: image.datagrams,
+        changes: image.changes,
+        senders: image.senders.to_vec(),
+        check: None,
+        serial: Some(image.revision.serial),
+        description: census.description(),
+    }
+}
+
 fn listed(name: &Name, object: &ObjectRecord, span: Micros) -> ListedObject {
-    let bits = u128::from(object.ip_bytes) * 8_000_000 / u128::from(span.0.max(1));
     ListedObject {
         name: name.to_string(),
         object_type: object.revision.object_type.to_string(),
@@ -179,10 +216,12 @@ fn listed(name: &Name, object: &ObjectRecord, span: Micros) -> ListedObject {
         slice_bytes: object.slice_bytes,
         bytes: object.length(),
         cycle_seconds: object.cycle().map(Micros::as_secs_f64),
-        bit_rate_bps: u64::try_from(bits).unwrap_or(u64::MAX),
+        bit_rate_bps: bit_rate_bps(object.ip_bytes, span),
         datagrams: object.datagrams,
         changes: object.changes,
         senders: object.senders.to_vec(),
         check: object.check.map(|check| check.to_string()),
+        serial: None,
+        description: None,
     }
 }

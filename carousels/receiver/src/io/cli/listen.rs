@@ -79,6 +79,7 @@ fn text(summary: &ListenSummary) -> String {
         "{group}: {datagrams} datagrams in {seconds:.1} s, {} kbit/s",
         kilo(*bit_rate_bps)
     ));
+    lines.extend(summary.objects.iter().filter_map(image));
     lines.push(format!("received: {}", summary.receive));
     for (reason, count) in &summary.rejected {
         lines.push(format!("{count} datagrams rejected: {reason}"));
@@ -87,6 +88,16 @@ fn text(summary: &ListenSummary) -> String {
         lines.push(format!("{} packets of further names", summary.other_names));
     }
     lines.join("\n")
+}
+
+/// What a MAG channel says of its image beside what the table has.
+fn image(object: &ListedObject) -> Option<String> {
+    let ListedObject { name, serial, description, .. } = object;
+    let serial = (*serial)?;
+    Some(match description {
+        Some(text) => format!("{name}: serial number {serial}, \"{text}\""),
+        None => format!("{name}: serial number {serial}"),
+    })
 }
 
 fn table(summary: &ListenSummary) -> String {

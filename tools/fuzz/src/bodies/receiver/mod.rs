@@ -53,6 +53,11 @@ pub fn census_ops(data: &[u8]) {
         }
     }
     let mut counted = census.other_names() + census.stats().rejected_total();
+    counted += census.stats().descriptions;
+    if let Some(image) = census.image() {
+        assert!((1..=LISTED_SENDERS_MAX).contains(&image.senders.len()));
+        counted += image.datagrams;
+    }
     assert!(census.objects().count() <= LISTED_OBJECTS_MAX);
     for (_, object) in census.objects() {
         assert!((1..=LISTED_SENDERS_MAX).contains(&object.senders.len()));
