@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-use super::super::harness::{Site, hear, join, noise};
+use super::super::end_to_end::json;
+use super::super::harness::{Site, free_group, hear, join, noise};
 use super::super::repair::{Heard, receive, stamped};
-use super::{PACKET_BYTES, WRAPPING_BYTES, channel, peer_sends};
-use crate::harness::free_group;
+use super::{PACKET_BYTES, WRAPPING_BYTES, channel, is_here, peer_receives, peer_sends};
 
 /// A header in hexadecimal, as the description has it.
 fn bytes(hex: &str) -> Vec<u8> {
@@ -60,6 +60,41 @@ fn the_headend_sends_the_vectors_of_the_description_cycle_for_cycle() {
         let pause = pair[1][0].0 - pair[0][4].0;
         assert!((90..1_000).contains(&pause.as_millis()), "a pause of {pause:?}");
     }
+}
+
+#[test]
+fn a_vendors_configuration_is_served_as_it_is_and_long_serial_numbers_go_out_as_their_low_16_bits()
+{
+    let site = Site::new();
+    let (bootstrap, image) = (noise(12, 300_000), noise(14, 5_000));
+    site.file("Bootstrap", &bootstrap);
+    site.file("imageupdate", &image);
+    let groups = [free_group(), free_group()];
+    let [(one, one_port), (two, two_port)] =
+        [0, 1].map(|stream| groups[stream].split_once(':').unwrap());
+    let ini = format!(
+        "; two streams, as the vendor ships them\r\n[Server]\r\nMulticastTTL=1\r\nLogLevel=3\r\n\r\n\
+         [Bootstrap]\r\nMulticastIPAddress={one}\r\nMulticastUDPPort={one_port}\r\n\
+         FileName=Bootstrap\r\nDescription=Bootstrap\r\nSerialNumber=1\r\nPacketSize=1456\r\n\
+         CycleTime=1000\r\nDataRate=500000\r\n\r\n\
+         [imageupdate]\r\nImageType=2\r\nMulticastIPAddress={two}\r\nMulticastUDPPort={two_port}\r\n\
+         ImageName=imageupdate\r\nDescription=Testing description\r\nSerialNumber=70000\r\n\
+         PacketSize=1000\r\nCycleTime=0\r\nDirsPerCycle=1\r\nDataRate=1000000\r\n"
+    );
+    let ini = site.file("server.ini", ini.as_bytes());
+    let socket = join(&groups[1]);
+    let _headend = site.serve_file(&ini, &[]);
+    let heard = hear(&socket, 6);
+    assert_eq!(heard[0], [&bytes("02 04 11 70 01 13")[..], b"Testing description"].concat());
+    for (index, data) in (0..).zip(&heard[1..]) {
+        let header = [&bytes("01 10 11 70 00")[..], &[index, 0, 4]].concat();
+        assert_eq!((&data[..8], data.len()), (&header[..], 1_016));
+    }
+    let (code, answer) = peer_receives(&site, &groups[0], &[]).finish();
+    let answer = json(&answer);
+    assert_eq!(code, 0, "{answer}");
+    is_here(&site, &bootstrap);
+    assert_eq!((&answer["serial"], &answer["description"]), (&1.into(), &"Bootstrap".into()));
 }
 
 /// The gaps between descriptions inside one cycle of two seconds.

@@ -194,7 +194,7 @@ pub(crate) struct Follower {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct ObjectFigures {
     /// Datagrams of the object that arrived, source and repair, by the slices it has: 1 is a
-    /// perfect reception.
+    /// perfect reception. Where a slice is several symbols, so many repair symbols count as one.
     pub cycles: f64,
     /// Seconds from the join to the commit or the failure.
     pub seconds: f64,
@@ -242,9 +242,7 @@ impl Follower {
     }
 
     /// The figures at a moment, with the reason where the object was given up.
-    #[expect(clippy::cast_precision_loss, reason = "shown to people, never computed with")]
     pub(crate) fn figures(&self, now: &Moment, error: Option<&FetchError>) -> ObjectFigures {
-        let datagrams = now.stats.wanted().saturating_sub(self.began.stats.wanted());
         let slices = self.slices.unwrap_or(1).max(1);
         let asked = now.stats.requests.saturating_sub(self.began.stats.requests);
         let attempts = match error {
@@ -254,12 +252,24 @@ impl Follower {
             _ => self.failed_attempts.saturating_add(1),
         };
         ObjectFigures {
-            cycles: datagrams as f64 / f64::from(slices),
+            cycles: self.slices_heard(now) / f64::from(slices),
             seconds: now.at.since(self.began.at).as_secs_f64(),
             attempts,
             http_bytes: now.stats.http_bytes.saturating_sub(self.began.stats.http_bytes),
             repair: self.repair(now),
         }
+    }
+
+    /// Slices that arrived, and as many as the repair symbols that did are long.
+    #[expect(clippy::cast_precision_loss, reason = "shown to people, never computed with")]
+    fn slices_heard(&self, now: &Moment) -> f64 {
+        let (stats, began) = (&now.stats, &self.began.stats);
+        let all = stats.wanted().saturating_sub(began.wanted());
+        let symbols = |stats: &Stats| stats.repair_stored + stats.repair_useless;
+        let repair = symbols(stats).saturating_sub(symbols(began)).min(all);
+        let sizes = self.announced.as_ref().and_then(|it| it.symbol_bytes.zip(it.slice_bytes));
+        let part = sizes.map_or(1.0, |(symbol, slice)| f64::from(symbol) / f64::from(slice));
+        (all - repair) as f64 + repair as f64 * part
     }
 
     fn repair(&self, now: &Moment) -> RepairFigures {
