@@ -25,6 +25,7 @@ macro_rules! targets {
 targets!(
     infocast_packet,
     infocast_learner,
+    mag_packet,
     bootcast_info,
     stbconfig,
     reboot,

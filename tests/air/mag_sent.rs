@@ -7,7 +7,8 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::control::{status, tell};
-use super::harness::{Site, free_group, headend, hear, join, noise, run};
+use super::harness::{Site, free_group, headend, hear, join, noise, receiver, run};
+use super::signing::Desk;
 
 const PACKET_BYTES: usize = 1_456;
 
@@ -226,4 +227,50 @@ fn an_announced_image_is_named_by_its_group_alone() {
         file.contains("stb:Kind=\"image\"") && file.contains("stb:Slice-Bytes=\"1456\""),
         "{file}"
     );
+}
+
+#[test]
+fn a_release_names_the_image_of_a_mag_channel_and_is_compared_with_it() {
+    let mut desk = Desk::new();
+    let repair = free_group();
+    let keys = format!("repair = {{ group = \"{repair}\", ratio = 0.2 }}");
+    let group = mag_channel(&mut desk.site, "mag254", 4_000, &keys);
+    desk.site.object("imageupdate", "imageupdate", "");
+    desk.site.file("imageupdate", &noise(4, 400_000));
+    desk.site.write();
+    let first =
+        ["release", "build", "lineup.toml", "--root", "1.root.cose", "--key", "release.key"];
+    let more =
+        ["--number", "7", "--out", "7.release.cose", "--model", "MAG254", "--expires", "90d"];
+    desk.fine(&[&first[..], &more, &["--image", "imageupdate"]].concat());
+    let shown = desk.fine(&["release", "show", "--json", "7.release.cose"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let object = &shown["objects"][0];
+    assert_eq!(object["url"], format!("mag://{group}"));
+    assert_eq!((&object["length"], &object["slice_bytes"]), (&400_000.into(), &1_456.into()));
+    desk.site.add("[trust]\nroots = [\"1.root.cose\"]\nreleases = [\"7.release.cose\"]\n");
+    desk.site.write();
+    desk.fine(&["check", "lineup.toml"]);
+    desk.site.file("imageupdate", &noise(5, 400_000));
+    let (code, _, told) = desk.run(&["check", "lineup.toml"]);
+    assert!(code == 1 && told.contains("SHA-256"), "{told}");
+}
+
+#[test]
+fn a_box_completes_an_announced_image_from_its_url_alone() {
+    let mut site = Site::new();
+    let announce = site.announce();
+    let repair = free_group();
+    let keys = format!("repair = {{ group = \"{repair}\", ratio = 0.2 }}");
+    let group = mag_channel(&mut site, "mag254", 8_000, &keys);
+    site.object("imageupdate", "imageupdate", "");
+    let image = noise(6, 700_000);
+    site.file("imageupdate", &image);
+    let _headend = site.serve(&[]);
+    let output = run(receiver()
+        .args(["fetch", &format!("mag://{group}"), "--announce", &announce])
+        .args(["--interface", "127.0.0.1", "--output"])
+        .arg(site.path("out")));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(std::fs::read(site.path("out")).unwrap() == image);
 }

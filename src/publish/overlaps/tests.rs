@@ -37,8 +37,12 @@ struct Site {
 
 impl Site {
     fn new() -> Self {
+        Self::of(LINE_UP)
+    }
+
+    fn of(text: &str) -> Self {
         let store = Store::new();
-        let line_up = store.line_up(LINE_UP);
+        let line_up = store.line_up(text);
         let (overlaps, now) = (Overlaps::default(), Instant::now());
         Self { store, line_up, overlaps, generation: 0, now }
     }
@@ -183,4 +187,26 @@ fn a_channel_that_leaves_the_air_ends_its_overlap() {
 
 fn dead(digests: impl IntoIterator<Item = Digest>) -> Dead {
     Dead { digests: digests.into_iter().collect(), ..Dead::default() }
+}
+
+#[test]
+fn the_old_image_of_a_mag_channel_can_be_completed_while_the_new_one_has_another_serial_number() {
+    let mag = LINE_UP.replace("infocast", "mag").replace("1400", "1456");
+    let (one_object, _) = mag.rsplit_once("[[channel.object]]").unwrap();
+    let mut site = Site::of(one_object);
+    let serial = |programme: &Programme| match &programme.channels[0].carousel {
+        Carousel::Mag(carousel) => carousel.stream().serial,
+        _ => panic!("no MAG channel"),
+    };
+    let first = site.publish(1, 9);
+    site.on_air();
+    let second = site.publish(2, 9);
+    assert_eq!(superseded(&second), [tois(&first)[0]]);
+    assert_eq!(said(&second)[0].map(|(toi, _)| toi), Some(tois(&first)[0]));
+    let (before, during) = (rates(&first), rates(&second));
+    assert_eq!(during.0 + during.1, before.0 + before.1);
+    assert_ne!(serial(&first), serial(&second));
+    let location = second.channels[0].files[0].location.to_string();
+    assert_eq!(location, "mag://239.255.9.3:22222");
+    assert!(!first.channels[0].is_same_as(&second.channels[0]));
 }

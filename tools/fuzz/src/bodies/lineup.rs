@@ -3,12 +3,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use stbcast::lineup::{Channel, LineUp, Source};
-use stbcast_infocast::HEADER_BYTES;
+use stbcast::lineup::{Channel, LineUp, Protocol, Source};
 use stbcast_object::Micros;
 use stbcast_object::limits::IP_PACKET_BYTES_MAX;
 
-/// A line-up file of either kind: a line-up or an error, findings inside the file, and every value
+/// A line-up file of any kind: a line-up or an error, findings inside the file, and every value
 /// of a line-up in its range.
 pub fn lineup(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
@@ -36,10 +35,17 @@ fn assert_channel(line_up: &LineUp, channel: &Channel) {
     assert!(channel.dscp <= 63 && channel.burst_delay <= DAY);
     assert!(!channel.objects.is_empty());
     assert_distinct(channel.objects.iter().map(|object| object.name));
+    let header = match channel.protocol {
+        Protocol::Infocast => stbcast_infocast::HEADER_BYTES,
+        Protocol::Flute => stbcast_flute::SOURCE_HEAD_BYTES,
+        Protocol::Mag => stbcast_mag::HEADER_BYTES,
+    };
+    assert_eq!(channel.mag.is_some(), channel.protocol == Protocol::Mag);
+    assert!(channel.mag.is_none() || channel.objects.len() == 1);
     for object in &channel.objects {
         let trailer = object.precoding.trailer_bytes();
         let slice = usize::from(channel.slice_bytes.get());
-        let ip_bytes = channel.group.ip_udp_bytes() + HEADER_BYTES + slice + trailer;
+        let ip_bytes = channel.group.ip_udp_bytes() + header + slice + trailer;
         assert!(ip_bytes <= IP_PACKET_BYTES_MAX);
         assert!(object.precoding.can_be_sent() && object.delay <= DAY);
         assert!(object.check.is_none_or(|check| check.algorithm.bytes() == trailer));
