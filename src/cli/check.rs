@@ -14,8 +14,8 @@ use crate::lineup::{self, Finding, LineUp};
 use crate::lists::gone;
 use crate::plan::prediction::{Missing, Times};
 use crate::plan::{
-    AnnouncePlan, ChannelPlan, FollowerPlan, ListPlan, MagPlan, OverlapPlan, Plan, RepairPlan,
-    StatementPlan, SymbolsPlan, TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, VendorSenderPlan,
+    AnnouncePlan, ChannelPlan, FollowerPlan, MagPlan, OverlapPlan, Plan, RepairPlan, StatementPlan,
+    SymbolsPlan, TargetPlan, TrustPlan, UnicastNeeds, UnicastPlan, VendorSenderPlan,
     plan_with_images,
 };
 use crate::schedule::runs::span_text;
@@ -111,7 +111,7 @@ fn text(plan: &Plan) -> String {
         text += &format!("{table}\n\n");
     }
     text += &plan.vendor_senders.iter().map(vendor_sender_text).collect::<String>();
-    text += &lists_text(&plan.lists);
+    text += &crate::lists::plan::words(&plan.lists);
     text += &schedules_text(&plan.schedules);
     if plan.is_fit() {
         let (count, sum) = (plan.channels.len(), plan.bit_rate_kbps_total);
@@ -133,21 +133,6 @@ fn text(plan: &Plan) -> String {
             more => format!(" and {more} vendor senders"),
         };
         text += &format!("{count} channels{vendors}, {sum} kbit/s of IP in all\n");
-    }
-    text
-}
-
-/// What boxes of MAG and Dune are told, word by word.
-fn lists_text(lists: &[ListPlan]) -> String {
-    let mut text = String::new();
-    let mut lists = lists.iter().peekable();
-    while let Some(ListPlan { path, what, text: told }) = lists.next() {
-        text += &format!("GET {path}: {what}\n");
-        // The same text at several paths is shown once.
-        if lists.peek().is_none_or(|next| next.text != *told) {
-            text += &told.lines().map(|line| format!("  {line}\n")).collect::<String>();
-            text += "\n";
-        }
     }
     text
 }

@@ -53,3 +53,18 @@ fn what(line_up: &LineUp, page: &Page) -> String {
     }
     String::new()
 }
+
+/// What boxes of MAG and Dune are told, word by word.
+pub(crate) fn words(lists: &[ListPlan]) -> String {
+    let mut text = String::new();
+    let mut lists = lists.iter().peekable();
+    while let Some(ListPlan { path, what, text: told }) = lists.next() {
+        text += &format!("GET {path}: {what}\n");
+        // The same text at several paths is shown once.
+        if lists.peek().is_none_or(|next| next.text != *told) {
+            text += &told.lines().map(|line| format!("  {line}\n")).collect::<String>();
+            text += "\n";
+        }
+    }
+    text
+}
