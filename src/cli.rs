@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::control::Place;
 
 mod check;
+mod dhcp;
 mod dune;
 mod keys;
 mod kill;
@@ -40,6 +41,7 @@ enum Verb {
     Kill(kill::Arguments),
     Unkill(kill::UnkillArguments),
     Check(check::Arguments),
+    Dhcp(dhcp::Arguments),
     Keys(keys::Arguments),
     Release(release::Arguments),
     Reboot(reboot::Arguments),
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Verb::Kill(arguments) => arguments.run(),
         Verb::Unkill(arguments) => arguments.run(),
         Verb::Check(arguments) => arguments.run(),
+        Verb::Dhcp(arguments) => arguments.run(),
         Verb::Keys(arguments) => arguments.run(),
         Verb::Release(arguments) => arguments.run(),
         Verb::Reboot(arguments) => arguments.run(),

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod companion;
 pub mod contents;
 pub mod control;
+pub mod dhcp;
 pub mod diff;
 pub(crate) mod flute_channel;
 pub mod http;

@@ -13,6 +13,8 @@ mod asking;
 mod capture;
 mod check;
 mod control;
+#[cfg(feature = "peers")]
+mod dhcp;
 mod drop_ins;
 mod end_to_end;
 #[cfg(feature = "peers")]
