@@ -74,14 +74,23 @@ impl Dune {
 
     /// Where the upgrade checker's file is answered: whether boxes put a slash behind a prefix without
     /// one is their owner's doing.
-    pub fn checker_paths(&self) -> [String; 2] {
-        [format!("{}/{}", self.prefix, self.product), format!("{}{}", self.prefix, self.product)]
+    pub fn checker_paths(&self) -> Vec<String> {
+        below(&self.prefix, &self.product)
     }
 
     /// Where the bootstrap checker's file is answered: whether boxes put a slash there is not public.
-    pub fn bootstrap_paths(&self) -> [String; 2] {
-        [format!("{BOOTSTRAP}/{}", self.product), format!("{BOOTSTRAP}{}", self.product)]
+    pub fn bootstrap_paths(&self) -> Vec<String> {
+        below(BOOTSTRAP, &self.product)
     }
+}
+
+/// A product below a prefix, with a slash between them and, where there is a prefix, without.
+fn below(prefix: &str, product: &str) -> Vec<String> {
+    let mut paths = vec![format!("{prefix}/{product}")];
+    if !prefix.is_empty() {
+        paths.push(format!("{prefix}{product}"));
+    }
+    paths
 }
 
 #[derive(Deserialize)]

@@ -135,6 +135,12 @@ fn a_product_of_dune_has_its_lists_and_files() {
         "130222_1831_b5 http://192.0.2.1/imageupdate.dff.gz stable 177\n130221_1050_b4 - stable 139\n"
     );
     assert_eq!(lists[4].text, "130222_1831_b5 http://192.0.2.1/imageupdate.dff.gz\n");
+    let at_root = DUNE.replace("checker =", "prefix = \"/\"\nlists = []\nchecker =");
+    let (lists, _) = planned(&at_root);
+    assert_eq!(
+        (lists[0].path.as_str(), lists[1].path.as_str()),
+        ("/tv102", "/dunehd/firmware/tv102")
+    );
     let (_, findings) = planned(DUNE);
     assert!(
         findings[0].contains("v1 list of tv102, 130221_1050_b4: `-` instead of a URL"),

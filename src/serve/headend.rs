@@ -261,11 +261,7 @@ impl Headend {
         for caution in self.publisher.cautions(&programme) {
             tracing::warn!("{caution}");
         }
-        if self.http.is_some() && programme.targets.is_empty() && programme.pages.is_empty() {
-            tracing::warn!(
-                "no [[target]] in the line-up: boxes that ask for a StbConfig are answered 404"
-            );
-        }
+        warn_of_questions(self.http.is_some(), &programme);
         log::describe(&programme);
         let old = self.stock.as_ref().map(|(old, _)| desk::difference(old, &stock));
         let changes = old.map(|difference| desk::lines(&difference)).unwrap_or_default();
@@ -388,6 +384,21 @@ impl Headend {
         // Where nothing changes nobody reports.
         self.settle();
         Ok(())
+    }
+}
+
+/// Boxes may ask what nobody answers.
+fn warn_of_questions(is_answering: bool, programme: &Programme) {
+    let (targets, lists) = (!programme.targets.is_empty(), !programme.pages.is_empty());
+    if is_answering && !targets && !lists {
+        tracing::warn!(
+            "no [[target]] in the line-up: boxes that ask for a StbConfig are answered 404"
+        );
+    }
+    if !is_answering && lists {
+        tracing::warn!(
+            "the lists of MAG and Dune are answered over HTTP alone: nobody hears of them without --http"
+        );
     }
 }
 

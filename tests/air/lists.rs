@@ -149,6 +149,13 @@ fn what_is_off_the_air_by_its_schedule_is_not_listed() {
     assert_eq!(get(address, "/upgrade/dunehd/customer__tv102").status, 404);
 }
 
+#[test]
+fn a_headend_that_answers_nobody_says_that_its_lists_are_not_heard_of() {
+    let (site, _) = site("");
+    let mut headend = site.start(&site.write(), &[]);
+    headend.wait_for("nobody hears of them without --http");
+}
+
 fn offer(site: &Site, more: &[&str]) -> (i32, String) {
     let output = run(headend().arg("offer").arg(site.write()).args(more));
     let told = String::from_utf8_lossy(&output.stderr);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use stbcast::lineup::{Channel, LineUp, Protocol, Source};
+use stbcast::lineup::{Channel, DunePlace, LineUp, Protocol, Source};
 use stbcast_object::Micros;
 use stbcast_object::limits::IP_PACKET_BYTES_MAX;
 
@@ -22,10 +22,46 @@ pub fn lineup(data: &[u8]) {
     assert!(!line_up.channels.is_empty());
     assert_distinct(line_up.channels.iter().map(|channel| &channel.name));
     line_up.channels.iter().for_each(|channel| assert_channel(&line_up, channel));
+    assert_lists(&line_up);
     assert_distinct(line_up.stbconfigs.iter().map(|stbconfig| &stbconfig.name));
     let parts = line_up.stbconfigs.iter().flat_map(|stbconfig| stbconfig.parts());
     for (_, object) in parts.flatten().map(|id| line_up.object(id).expect("an object")) {
         assert!(matches!(object.source, Source::File(_)), "an image is a file");
+    }
+}
+
+/// Each list is answered at a path of its own, and names what is there.
+fn assert_lists(line_up: &LineUp) {
+    let mut paths = Vec::new();
+    let is_file = |id| matches!(line_up.object(id).expect("an object").1.source, Source::File(_));
+    for list in &line_up.update_lists {
+        paths.push(list.path.clone());
+        assert!(!list.entries.is_empty());
+        for entry in &list.entries {
+            assert!(entry.object.is_none_or(is_file));
+            let by_hand = entry.name.is_some() && entry.date.is_some() && entry.url.is_some();
+            assert!(entry.object.is_some() || by_hand);
+        }
+    }
+    for dune in &line_up.dunes {
+        paths.extend(dune.lists.iter().map(|variant| dune.list_path(*variant)));
+        paths.extend(dune.checker.iter().flat_map(|_| dune.checker_paths()));
+        paths.extend(dune.bootstrap.iter().flat_map(|_| dune.bootstrap_paths()));
+        for place in [dune.checker, dune.bootstrap].into_iter().flatten() {
+            assert_ne!(dune.firmwares[place].place, DunePlace::Nowhere);
+        }
+        for firmware in &dune.firmwares {
+            match firmware.place {
+                DunePlace::Object { id, .. } => assert!(is_file(id)),
+                DunePlace::Sender(place) => assert!(place < line_up.vendor_senders.len()),
+                DunePlace::Nowhere | DunePlace::Url(_) => {}
+            }
+        }
+    }
+    let mut seen = HashSet::new();
+    for path in paths {
+        assert!(path.starts_with('/') && !path.starts_with("/images/"), "{path}");
+        assert!(seen.insert(path.to_ascii_lowercase()), "{path} is answered twice");
     }
 }
 
