@@ -15,6 +15,7 @@ mod keys;
 mod kill;
 mod lines;
 mod logging;
+mod mag;
 mod offer;
 mod reboot;
 mod release;
@@ -49,6 +50,7 @@ enum Verb {
     Offer(offer::Arguments),
     UpdateList(update_list::Arguments),
     Dune(dune::Arguments),
+    Mag(mag::Arguments),
     #[command(name = "stbconfig")]
     StbConfig(stbconfig::Arguments),
 }
@@ -104,6 +106,7 @@ pub fn main() -> ExitCode {
         Verb::Offer(arguments) => arguments.run(),
         Verb::UpdateList(arguments) => arguments.run(),
         Verb::Dune(arguments) => arguments.run(),
+        Verb::Mag(arguments) => arguments.run(),
         Verb::StbConfig(arguments) => arguments.run(),
     };
     lines::finish();

@@ -25,6 +25,7 @@ pub mod killed;
 pub mod lineup;
 pub mod lists;
 pub(crate) mod mag_channel;
+pub mod mag_image;
 pub mod offer;
 pub mod overlap;
 pub mod pacer;

@@ -13,6 +13,7 @@ use crate::http::targeting::conditions;
 use crate::lineup::{
     Announce, Channel, Finding, LineUp, Object, Protocol, Repair, Severity, Source,
 };
+use crate::mag_image;
 use crate::programme::announce_bps;
 use crate::schedule::{Budget, Timetable};
 
@@ -250,7 +251,8 @@ pub fn plan(line_up: &LineUp, findings: Vec<Finding>) -> Plan {
     planned(line_up, findings, false)
 }
 
-/// The same, and reads each image that a release names, to compare their digests.
+/// The same, and reads each image that a release names, to compare their digests, and each that must be of
+/// a certain model or key.
 pub fn plan_with_images(line_up: &LineUp, findings: Vec<Finding>) -> Plan {
     planned(line_up, findings, true)
 }
@@ -266,6 +268,9 @@ fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> 
     }
     let repair = |channel: &ChannelPlan| channel.repair.as_ref().map_or(0.0, |it| it.bit_rate_kbps);
     let bit_rate = |channel: &ChannelPlan| channel.bit_rate_kbps + repair(channel);
+    if reads_images {
+        findings.extend(mag_image::findings(line_up));
+    }
     let verified = trust::verified(line_up, &mut findings);
     if let (Some(verified), true) = (&verified, reads_images) {
         trust::compare(line_up, &contents, verified, &mut findings);

@@ -36,6 +36,7 @@ targets!(
     boot_query,
     group,
     lineup,
+    mag_image,
     flute_session,
     flute_fdt,
     fec_geometry,

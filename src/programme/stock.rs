@@ -23,6 +23,7 @@ use crate::killed::Killed;
 use crate::lineup::{Channel, Finding, LineUp, Object, ObjectId, Protocol, Source, StbConfig};
 use crate::lists::{Headers, ImageFacts, Known};
 use crate::mag_channel;
+use crate::mag_image;
 use crate::repair::{RepairSymbols, per_block};
 use crate::roster::Roster;
 use crate::schedule::{Budget, Timetable};
@@ -58,6 +59,7 @@ impl Stock {
             return Err(findings);
         }
         let revisions = spool_sources(line_up, spool)?;
+        admit(line_up, &revisions)?;
         for (id, revision) in &revisions {
             contents.set_length(*id, revision.bytes.len() as u64);
         }
@@ -218,6 +220,21 @@ fn spool_sources(
         }
     }
     if findings.is_empty() { Ok(revisions) } else { Err(findings) }
+}
+
+/// Images of another model or key than the line-up says do not go on the air.
+fn admit(line_up: &LineUp, revisions: &HashMap<ObjectId, Revision>) -> Result<(), Vec<Finding>> {
+    let mut refused = Vec::new();
+    for (channel, object, id) in objects(line_up) {
+        let Some(Revision { bytes, .. }) = revisions.get(&id) else { continue };
+        let finding = mag_image::admit((channel, object), bytes.len() as u64, &bytes[..]);
+        match finding {
+            Some(finding) if finding.is_error() => refused.push(finding),
+            Some(finding) => tracing::warn!("{}", finding.message),
+            None => {}
+        }
+    }
+    if refused.is_empty() { Ok(()) } else { Err(refused) }
 }
 
 /// What every channel of a line-up is made with.

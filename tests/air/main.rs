@@ -35,6 +35,9 @@ mod lists;
 mod lossy;
 #[cfg(feature = "peers")]
 mod mag;
+#[cfg(feature = "peers")]
+mod mag_gnupg;
+mod mag_images;
 mod mag_sent;
 #[cfg(feature = "peers")]
 mod network;

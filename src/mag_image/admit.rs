@@ -1,0 +1,89 @@
+//! Whether an image may go on the air: what `[channel.mag]` says of model and key.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+
+use stbcast_mag::image::HeaderError;
+
+use super::openpgp::PublicKeys;
+use super::read::{Image, ImageError};
+use crate::lineup::{Channel, Finding, LineUp, Mag, Object, Protocol, Role, Source};
+
+/// Holds the images of a line-up's MAG channels against what is said of their model and key, as their
+/// files are now. For `stbcast check`; what goes on the air is held against it by [`admit`] again.
+pub fn findings(line_up: &LineUp) -> Vec<Finding> {
+    let channels = line_up.channels.iter().filter(|it| it.protocol == Protocol::Mag);
+    let objects = channels.flat_map(|channel| channel.objects.iter().map(move |it| (channel, it)));
+    objects.filter_map(|(channel, object)| of_file(channel, object)).collect()
+}
+
+fn of_file(channel: &Channel, object: &Object) -> Option<Finding> {
+    let Source::File(path) = &object.source else { return None };
+    // That it cannot be opened is found where its length is asked for.
+    let file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    admit((channel, object), length, BufReader::new(file))
+}
+
+/// Whether the image of a MAG channel may be sent, by its `length` bytes from the first to the last: an error where
+/// it is of another model than the line-up says, or not signed with its key, or not whole; a warning
+/// instead where the line-up forces it. `None` where there is nothing to tell.
+///
+/// Where the line-up says nothing, only an image that is damaged is told, in a warning; of something that is no
+/// container at all, as Bootstrap, nothing is known.
+pub fn admit(
+    (channel, object): (&Channel, &Object),
+    length: u64,
+    source: impl Read,
+) -> Option<Finding> {
+    let rules = channel.mag.as_ref().filter(|_| channel.protocol == Protocol::Mag)?;
+    if rules.role == Role::Bootstrap {
+        return None;
+    }
+    let why = refusal(rules, length, source)?;
+    let named = format!("channel `{}`, object `{}`: {why}", channel.name, object.name);
+    match (asks(rules), rules.force) {
+        (false, _) => Some(Finding::warning(named)),
+        (true, true) => {
+            Some(Finding::warning(format!("{named}; it is sent because the line-up forces it")))
+        }
+        (true, false) => Some(Finding::error(format!(
+            "{named}; it is not sent, unless `force = true` stands in `[channel.mag]`"
+        ))),
+    }
+}
+
+/// Whether the line-up says which image it must be.
+const fn asks(rules: &Mag) -> bool {
+    rules.model.is_some() || rules.key.is_some()
+}
+
+/// Why an image is not the one that is asked for.
+fn refusal(rules: &Mag, length: u64, source: impl Read) -> Option<String> {
+    let image = match Image::open(source) {
+        Ok(image) => image,
+        Err(ImageError::Header(HeaderError::NoImage)) if !asks(rules) => return None,
+        Err(error) => return Some(error.to_string()),
+    };
+    let model = &image.header.model;
+    if let Some(wanted) = rules.model.as_ref().filter(|wanted| *wanted != model) {
+        return Some(format!("it is for boxes of model {model}, and the line-up says {wanted}"));
+    }
+    if let Err(error) = image.layout.check(length) {
+        return Some(error.to_string());
+    }
+    let key = rules.key.as_ref()?;
+    let keys = match PublicKeys::of_file(key) {
+        Ok(keys) => keys,
+        Err(error) => return Some(error.to_string()),
+    };
+    unverified(image, &keys)
+}
+
+fn unverified(image: Image<impl Read>, keys: &PublicKeys) -> Option<String> {
+    let checked = match image.verify(keys) {
+        Ok(checked) => checked,
+        Err(error) => return Some(error.to_string()),
+    };
+    checked.into_iter().find_map(|it| it.outcome.err().map(|error| format!("{}: {error}", it.part)))
+}

@@ -1,0 +1,97 @@
+//! `stbcast mag` on images as files.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::harness::{headend, run};
+
+/// A header whose sections are a kernel of 3 bytes and a root file system of 5, and an environment of 2.
+const HEADER: &str = "STB Model:MAG254
+Date:Thu Feb 21 00:43:44 EET 2019
+Image Version:219
+Image Description:2.19.02-release
+VerUpdateAPI:2
+Kernel size:266
+Image  size:268
+Env size:2 534
+Start data...
+";
+
+/// Bytes behind the header.
+const DATA_BYTES: usize = 266 + 268 + 265 + 263;
+
+/// Runs a verb: exit code, what it prints, what it complains of.
+pub(crate) fn mag(directory: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = run(headend().arg("mag").args(arguments).current_dir(directory));
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn image(header: &str, data_bytes: usize) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let bytes = [header.as_bytes(), &vec![0x5a; data_bytes]].concat();
+    fs::write(directory.path().join("imageupdate"), bytes).unwrap();
+    directory
+}
+
+#[test]
+fn an_image_tells_its_model_version_date_and_sections() {
+    let directory = image(HEADER, DATA_BYTES);
+    let (code, told, complaints) = mag(directory.path(), &["show", "imageupdate"]);
+    assert_eq!((code, complaints.as_str()), (0, ""));
+    for words in ["MAG254", "219", "Thu Feb 21 00:43:44 EET 2019", "2.19.02-release", "env"] {
+        assert!(told.contains(words), "{words}\n{told}");
+    }
+    let (code, told, _) = mag(directory.path(), &["show", "--json", "imageupdate"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["whole"]), (0, &true.into()));
+    assert_eq!((&told["model"], &told["version"]), (&"MAG254".into(), &219.into()));
+    assert_eq!(told["bytes"], HEADER.len() + DATA_BYTES);
+    let env = &told["sections"][2];
+    assert_eq!((&env["name"], &env["bytes"]), (&"env".into(), &2.into()));
+    assert_eq!(env["at"], HEADER.len() + 534);
+}
+
+#[test]
+fn an_image_that_is_cut_off_is_told_with_the_bytes_that_are_missing() {
+    let directory = image(HEADER, DATA_BYTES - 300);
+    let (code, told, _) = mag(directory.path(), &["show", "imageupdate"]);
+    assert_eq!(code, 1);
+    assert!(
+        told.contains("cut off in the signature of env") && told.contains("300 are missing"),
+        "{told}"
+    );
+    let (code, told, _) = mag(directory.path(), &["show", "--json", "imageupdate"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["whole"]), (1, &false.into()));
+}
+
+#[test]
+fn what_is_no_image_or_cannot_be_read_is_said_and_fails() {
+    let directory = image("\x7fELF", 10_000);
+    let (code, told, complaints) = mag(directory.path(), &["show", "imageupdate"]);
+    assert_eq!((code, told.as_str()), (1, ""));
+    assert!(
+        complaints.contains("imageupdate") && complaints.contains("no MAG image"),
+        "{complaints}"
+    );
+    let (code, _, complaints) = mag(directory.path(), &["show", "nowhere"]);
+    assert_eq!(code, 1);
+    assert!(complaints.contains("nowhere"), "{complaints}");
+    let (code, _, complaints) =
+        mag(directory.path(), &["verify", "imageupdate", "--key", "imageupdate"]);
+    assert_eq!(code, 1);
+    assert!(complaints.contains("no OpenPGP public key"), "{complaints}");
+}
+
+#[test]
+fn wrong_arguments_have_an_exit_code_of_their_own() {
+    let directory = image(HEADER, DATA_BYTES);
+    let wrong: [&[&str]; 4] =
+        [&["show"], &["verify", "imageupdate"], &["build", "--out", "x"], &["make"]];
+    for arguments in wrong {
+        assert_eq!(mag(directory.path(), arguments).0, 2, "{arguments:?}");
+    }
+}
