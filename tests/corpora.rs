@@ -42,6 +42,7 @@ targets!(
     fec_geometry,
     census_ops,
     fetch_ops,
+    mag_ops,
     described_ops,
     boot_ops,
     tftp_packet,

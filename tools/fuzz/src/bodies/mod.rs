@@ -40,7 +40,7 @@ pub use self::lists::{dune, update_date, update_list};
 pub use self::mag::mag_packet;
 pub use self::mag_image::mag_image;
 pub use self::object::group;
-pub use self::receiver::{boot_ops, census_ops, fetch_ops};
+pub use self::receiver::{boot_ops, census_ops, fetch_ops, mag_ops};
 pub use self::release::statement;
 pub use self::slots::slots_ops;
 pub use self::unicast::{download_ops, tftp_packet, tftp_transfer};

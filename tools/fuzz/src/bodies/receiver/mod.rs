@@ -14,10 +14,12 @@ use stbcast_receiver::{
 use super::{RIVAL, SENDER, Script, Sent, channel, noise, wanted};
 
 mod air;
+mod mag;
 mod rig;
 mod watched;
 
 use self::air::Air;
+pub use self::mag::mag_ops;
 use self::rig::{Rig, assert_counted};
 pub use self::watched::Watched;
 

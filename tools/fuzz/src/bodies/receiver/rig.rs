@@ -11,7 +11,7 @@ use super::watched::Watched;
 
 /// Every datagram ends in one counter, but those that wait in the parking area.
 pub(super) fn assert_counted(stats: &Stats) {
-    let counted = stats.wanted() + stats.foreign + stats.rejected_total();
+    let counted = stats.wanted() + stats.foreign + stats.descriptions + stats.rejected_total();
     let waiting = stats.datagrams.checked_sub(counted).expect("a datagram is counted twice");
     assert!(waiting <= 2 * PARKED_SLICES_MAX as u64, "{waiting} datagrams are in no counter");
 }
