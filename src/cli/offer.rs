@@ -20,11 +20,11 @@ const PROPERTIES_BYTES_MAX: u64 = 64 << 10;
 /// A family of boxes.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Family {
-    /// `KreaTV`: which rule answers it, as `stbcast target` tells.
+    /// The rule that answers it, as `stbcast target` tells it.
     Kreatv,
-    /// Infomir MAG: portal, what DHCP announces, Bootstrap.
+    /// Portal, what DHCP announces, Bootstrap.
     Mag,
-    /// Dune HD: native UI, upgrade checker, bootstrap checker.
+    /// Native UI, upgrade checker, bootstrap checker.
     Dune,
 }
 
