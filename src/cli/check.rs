@@ -29,7 +29,7 @@ const RUNS: usize = 5;
 /// Print the plan of a line-up: figures, warnings, errors. Sends nothing.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Line-up: our TOML, a directory of `*.toml`, or a vendor's infocastconfig.xml unchanged.
+    /// Line-up: our TOML, a directory of `*.toml`, or a vendor's infocastconfig.xml or mcsend INI unchanged.
     line_up: PathBuf,
     /// Print what changes from this line-up to the other, too.
     #[arg(long, value_name = "OLD")]
@@ -337,9 +337,12 @@ fn overlap_text(overlap: &OverlapPlan) -> String {
 
 /// The repair symbols of a channel: which objects have some, and what that does to completion.
 fn repair_text(channel: &ChannelPlan, repair: &RepairPlan) -> String {
+    let is_cut = |symbols: &SymbolsPlan| symbols.symbol_bytes < channel.slice_bytes;
+    let cut = channel.objects.iter().filter_map(|object| object.repair.as_ref()).any(is_cut);
+    let unit = if cut { "symbol" } else { "slice" };
     let mut text = match &repair.group {
         Some(group) => format!(
-            "repair on {group}: {:.3} for each slice, {} kbit/s of IP{}; boxes that lose up to {:.1} % \
+            "repair on {group}: {:.3} for each {unit}, {} kbit/s of IP{}; boxes that lose up to {:.1} % \
              lose no time\n",
             repair.ratio,
             repair.bit_rate_kbps,

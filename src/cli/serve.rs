@@ -40,7 +40,7 @@ impl Transmit {
 /// Stream a line-up until SIGINT or SIGTERM; SIGHUP reads it again.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Line-up: our TOML, a directory of `*.toml`, or a vendor's infocastconfig.xml unchanged.
+    /// Line-up: our TOML, a directory of `*.toml`, or a vendor's infocastconfig.xml or mcsend INI unchanged.
     line_up: PathBuf,
     /// Stop once every channel has completed this many cycles.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
