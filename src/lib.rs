@@ -43,6 +43,7 @@ pub mod trust;
 mod clock;
 mod dates;
 mod interface;
+mod mag_log;
 mod mapped;
 mod meter;
 mod systemd;

@@ -41,6 +41,8 @@ pub struct ServeOptions {
     pub transmit: Option<TransmitPath>,
     /// Where and how boxes are answered over HTTP; not at all, where `None`.
     pub http: Option<HttpOptions>,
+    /// Where reports of MAG boxes are taken; nowhere, where `None`.
+    pub mag_log: Option<SocketAddr>,
 }
 
 /// Why a line-up is not served.

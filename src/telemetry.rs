@@ -63,6 +63,8 @@ fn describe() {
     );
     level!("stbcast_http_downloads", "Images being sent");
     count!("stbcast_http_log_lines_lost_total", "Lines of the access log that were not written");
+    count!("stbcast_mag_reports_total", "Reports of MAG boxes, by model, version and result");
+    count!("stbcast_mag_reports_cut_total", "Reports of MAG boxes not heard to their end, by why");
     level!("stbcast_vendor_sender_up", "Whether the process of a vendor's sender runs, by sender");
     level!(
         "stbcast_vendor_sender_counted_bytes_per_second",
@@ -278,4 +280,16 @@ pub(crate) fn vendor_sender_started(sender: &str) {
 
 pub(crate) fn vendor_sender_failed(sender: &str) {
     counter!("stbcast_vendor_sender_failures_total", "sender" => sender.to_owned()).increment(1);
+}
+
+/// Notes a report of a MAG box. Labels stay for ever: callers bound them.
+pub(crate) fn mag_report(model: &str, version: &str, result: &'static str) {
+    let (model, version) = (model.to_owned(), version.to_owned());
+    counter!("stbcast_mag_reports_total", "model" => model, "version" => version, "result" => result)
+        .increment(1);
+}
+
+/// Notes one that was not heard to its end.
+pub(crate) fn mag_report_lost(why: &'static str) {
+    counter!("stbcast_mag_reports_cut_total", "why" => why).increment(1);
 }

@@ -82,6 +82,10 @@ pub(super) struct Arguments {
     /// error, at most 100 lines a second].
     #[arg(long, value_name = "FILE", requires = "http")]
     http_log: Option<PathBuf>,
+    /// Take the reports of MAG boxes that update themselves at this address, as 192.0.2.10:9005: TCP, logged and
+    /// counted. DHCP tells boxes where (`stbcast dhcp --mag-log`). For boxes only, on their own network.
+    #[arg(long, value_name = "ADDRESS")]
+    mag_log: Option<SocketAddr>,
     /// How datagrams go to the kernel; for cards whose segmentation offload is broken.
     #[arg(long, value_enum, default_value = "auto")]
     transmit: Transmit,
@@ -110,6 +114,7 @@ impl Arguments {
             metrics: self.metrics,
             transmit: self.transmit.path(),
             http,
+            mag_log: self.mag_log,
         };
         match serve(options) {
             Ok(()) => ExitCode::SUCCESS,

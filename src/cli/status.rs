@@ -89,6 +89,9 @@ fn text(status: &Status) -> String {
     if let Some(http) = &status.http {
         text += &format!("boxes are answered at http://{}/\n", http.address);
     }
+    if let Some(address) = &status.mag_log {
+        text += &format!("reports of MAG boxes are taken at {address}\n");
+    }
     text + &status.last_reload.as_ref().map(reload).unwrap_or_default()
 }
 

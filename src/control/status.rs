@@ -43,6 +43,9 @@ pub struct Status {
     pub interfaces: Vec<InterfaceStatus>,
     /// Boxes that ask over HTTP.
     pub http: Option<HttpStatus>,
+    /// Where reports of MAG boxes are taken.
+    #[serde(default)]
+    pub mag_log: Option<String>,
 }
 
 /// A line-up that was read again.

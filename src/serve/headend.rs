@@ -15,6 +15,7 @@ use crate::http::{Http, Site};
 use crate::interface;
 use crate::killed::{self, Killed};
 use crate::lists::gone;
+use crate::mag_log::MagLog;
 use crate::onair::{Drivers, Report};
 use crate::programme::{Programme, Stock};
 use crate::publish::{Changes, Publisher};
@@ -52,6 +53,7 @@ pub(super) struct Headend {
     pub(super) vendors: VendorSenders,
     interfaces: interface::Watch,
     pub(super) http: Option<Http>,
+    pub(super) mag_log: Option<MagLog>,
     reports: UnboundedReceiver<Report>,
     /// The documents of a line-up that is being loaded, as soon as they are known.
     documents: (UnboundedSender<Documents>, UnboundedReceiver<Documents>),
@@ -84,6 +86,10 @@ impl Headend {
         let publisher = Publisher::new(Drivers::new(told), sockets.clone());
         let house = Some(House { spool, numbers: Numbers::default() });
         let http = options.http.as_ref().map(Http::start).transpose().map_err(ServeError::Other)?;
+        let mag_log = options.mag_log.map(MagLog::start).transpose().map_err(ServeError::Other)?;
+        if let Some(log) = &mag_log {
+            tracing::info!("reports of MAG boxes are taken at {}", log.address());
+        }
         let mut headend = Self {
             options,
             house,
@@ -97,6 +103,7 @@ impl Headend {
             vendors: VendorSenders::default(),
             interfaces: interface::Watch::new(sockets),
             http,
+            mag_log,
             reports,
             documents: unbounded_channel(),
             settled: 0,

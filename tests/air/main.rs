@@ -38,6 +38,7 @@ mod mag;
 #[cfg(feature = "peers")]
 mod mag_gnupg;
 mod mag_images;
+mod mag_log;
 mod mag_sent;
 #[cfg(feature = "peers")]
 mod network;

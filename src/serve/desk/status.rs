@@ -76,6 +76,7 @@ impl Headend {
             },
             interfaces: self.interfaces(),
             http: self.http.as_ref().map(|http| HttpStatus { address: http.address().to_string() }),
+            mag_log: self.mag_log.as_ref().map(|log| log.address().to_string()),
         }
     }
 
