@@ -12,6 +12,7 @@
 mod headend;
 
 mod announced;
+mod beside;
 mod chance;
 mod plain;
 mod wrap;

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use stbcast_mag::{Carousel, DEFAULT_PACKET_BYTES, Description, Step, Stream};
 use stbcast_object::{Datagram, Micros, Slices};
@@ -9,16 +10,22 @@ use stbcast_receiver::{
     Area, Event, Fetch, FetchOptions, GroupDecoder, Input, Listen, Output, Target, limits,
 };
 
-use super::channel;
+use super::{channel, image};
 
 const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
-/// The bytes of the image from `offset` on: each word of four says where it is.
-fn bytes_at(range: Range<u64>) -> Vec<u8> {
-    let words = range.start / 4..range.end.div_ceil(4);
-    let bytes: Vec<u8> = words.flat_map(|word| ((word as u32) ^ 0x5eed).to_be_bytes()).collect();
-    let skipped = (range.start % 4) as usize;
-    bytes[skipped..skipped + (range.end - range.start) as usize].to_vec()
+/// The image is these bytes again and again. Their number is prime, so that packets that an index of 16 bits
+/// confuses differ.
+const PERIOD: usize = 65_521;
+
+/// The bytes of the image in a range of at most one packet.
+fn bytes_at(range: Range<u64>) -> &'static [u8] {
+    static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let once = image(7, PERIOD).bytes;
+        [&once[..], &once[..usize::from(DEFAULT_PACKET_BYTES)]].concat()
+    });
+    let start = (range.start % PERIOD as u64) as usize;
+    &BYTES[start..start + (range.end - range.start) as usize]
 }
 
 /// A slot that is right where every byte is written once, with what belongs there.
@@ -74,7 +81,7 @@ fn packets_until_whole(length: u64, skipped: u64) -> u64 {
             Step::Datagram(Datagram { head, body, .. }) => {
                 now = now.after(Micros(1_000));
                 sent += 1;
-                [&head[..], &bytes_at(body)].concat()
+                [&head[..], bytes_at(body)].concat()
             }
             Step::Description(bytes) => bytes,
             Step::CycleEnd => continue,
