@@ -7,7 +7,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use super::harness::run;
-use super::mag_images::mag;
+use super::mag_images::{found, mag, site};
 
 const TRAILER_BYTES: usize = 263;
 
@@ -215,4 +215,49 @@ fn keys_that_cannot_sign_images_are_told_and_nothing_is_left() {
     let (code, _, complaints) = desk.build(&["--key", "two@example.invalid"]);
     assert!(code == 1 && complaints.contains("imageupdate"), "{complaints}");
     assert_eq!(fs::read(desk.path("imageupdate")).unwrap(), before, "an image is never replaced");
+}
+
+#[test]
+fn an_image_that_the_key_of_the_line_up_did_not_sign_does_not_go_on_the_air_unless_forced() {
+    let desk = Desk::new("rsa2048");
+    let (code, _, complaints) = desk.build(&["--key", "Operator"]);
+    assert_eq!((code, complaints.as_str()), (0, ""));
+    let image = fs::read(desk.path("imageupdate")).unwrap();
+    let key = |more: &str| format!("key = \"{}\"\n{more}", desk.path("operator.asc").display());
+    let none = "[]".to_owned();
+    let good = site(&key(""), &image);
+    assert_eq!(found(&good), (none.clone(), none.clone()));
+    let mut headend = good.serve(&[]);
+    let mut changed = image;
+    changed[5_000] ^= 1;
+    good.file("imageupdate", &changed);
+    headend.signal(rustix::process::Signal::HUP);
+    headend.wait_for("the signature of kernel: not signed with the key given, or changed since");
+    let (errors, _) = found(&good);
+    assert!(errors.contains("the signature of kernel"), "{errors}");
+    let (errors, warnings) = found(&site(&key("force = true"), &changed));
+    assert_eq!(errors, none);
+    assert!(
+        warnings.contains("the signature of kernel") && warnings.contains("forces it"),
+        "{warnings}"
+    );
+    let (errors, _) = found(&site("key = \"nowhere.asc\"", &changed));
+    assert!(errors.contains("nowhere.asc"), "{errors}");
+}
+
+#[test]
+fn a_passphrase_that_nobody_can_be_asked_for_is_told_and_leaves_nothing() {
+    let desk = Desk::new("rsa2048");
+    let passphrase = ["--pinentry-mode", "loopback", "--passphrase", "secret"];
+    let generate =
+        ["--quick-generate-key", "Locked <locked@example.invalid>", "rsa2048", "sign", "never"];
+    desk.gpg(&[&passphrase[..], &generate].concat());
+    // The agent kept the passphrase in its memory.
+    run(desk.command("gpgconf").args(["--kill", "gpg-agent"]));
+    let (code, _, complaints) = desk.build(&["--key", "locked@example.invalid"]);
+    assert!(code == 1 && complaints.contains("gpg-agent did not sign"), "{complaints}");
+    let left = fs::read_dir(desk.directory.path()).unwrap();
+    let left: Vec<_> =
+        left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!left.iter().any(|name| name.starts_with('.') || name == "imageupdate"), "{left:?}");
 }

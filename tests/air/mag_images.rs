@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::harness::{headend, run};
+use super::harness::{Site, free_group, headend, run};
 
 /// A header whose sections are a kernel of 3 bytes and a root file system of 5, and an environment of 2.
 const HEADER: &str = "STB Model:MAG254
@@ -94,4 +94,72 @@ fn wrong_arguments_have_an_exit_code_of_their_own() {
     for arguments in wrong {
         assert_eq!(mag(directory.path(), arguments).0, 2, "{arguments:?}");
     }
+}
+
+/// A line-up with one MAG channel, which carries a file of its directory, and `[channel.mag]` in it.
+pub(crate) fn site(keys: &str, image: &[u8]) -> Site {
+    let mut site = Site::new();
+    site.add(&format!(
+        "[[channel]]\nname = \"mag254\"\ncarousel = \"mag\"\ngroup = \"{}\"\nbit_rate_kbps = 8000\n\
+         [channel.mag]\n{keys}\n",
+        free_group()
+    ));
+    site.object("imageupdate", "imageupdate", "");
+    site.file("imageupdate", image);
+    site
+}
+
+/// What `stbcast check` finds: errors and warnings.
+pub(crate) fn found(site: &Site) -> (String, String) {
+    let output = run(headend().arg("check").arg("--json").arg(site.write()));
+    let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.success(), plan["errors"] == serde_json::json!([]));
+    (plan["errors"].to_string(), plan["warnings"].to_string())
+}
+
+fn whole_image() -> Vec<u8> {
+    [HEADER.as_bytes(), &[0x5a; DATA_BYTES]].concat()
+}
+
+#[test]
+fn an_image_of_another_model_does_not_go_on_the_air_unless_forced() {
+    let none = "[]".to_owned();
+    assert_eq!(found(&site("model = \"MAG254\"", &whole_image())), (none.clone(), none.clone()));
+    let other = site("model = \"MAG256\"", &whole_image());
+    let (errors, warnings) = found(&other);
+    assert!(errors.contains("model MAG254, and the line-up says MAG256"), "{errors}");
+    assert_eq!(warnings, none);
+    let mut headend = other.start(&other.write(), &[]);
+    headend.wait_for("model MAG254, and the line-up says MAG256");
+    assert_eq!(headend.finish().0, 1);
+    let forced = site("model = \"MAG256\"\nforce = true", &whole_image());
+    let (errors, warnings) = found(&forced);
+    assert_eq!(errors, none);
+    assert!(warnings.contains("the line-up forces it"), "{warnings}");
+    drop(forced.serve(&[]));
+}
+
+#[test]
+fn a_damaged_image_is_told_even_where_nothing_is_said_of_it() {
+    let cut_off = &whole_image()[..HEADER.len() + 300];
+    let (errors, warnings) = found(&site("", cut_off));
+    assert_eq!(errors, "[]");
+    assert!(warnings.contains("cut off in the signature of rootfs"), "{warnings}");
+    assert_eq!(found(&site("", &[7; 5_000])), ("[]".to_owned(), "[]".to_owned()), "no container");
+    assert_eq!(found(&site("role = \"bootstrap\"", cut_off)).1, "[]");
+    let (errors, _) = found(&site("model = \"MAG254\"", cut_off));
+    assert!(errors.contains("cut off in the signature of rootfs"), "{errors}");
+    let (errors, _) = found(&site("model = \"MAG254\"", &[7; 5_000]));
+    assert!(errors.contains("no MAG image"), "{errors}");
+}
+
+#[test]
+fn a_reload_with_an_image_of_another_model_keeps_what_is_on_the_air() {
+    let site = site("model = \"MAG254\"", &whole_image());
+    let mut headend = site.serve(&[]);
+    let other = String::from_utf8(whole_image()).unwrap().replace("MAG254", "MAG256");
+    site.file("imageupdate", other.as_bytes());
+    headend.signal(rustix::process::Signal::HUP);
+    let said = headend.wait_for("the line-up says MAG254");
+    assert!(said.contains("model MAG256"), "{said}");
 }

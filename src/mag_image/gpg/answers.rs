@@ -2,12 +2,15 @@
 
 use stbcast_mag::image::SIGNATURE_BYTES;
 
+const HINT: &str = "; it needs the passphrase: set GPG_TTY=$(tty), or unlock the key before";
+
 /// A secret key or subkey as `gpg --with-colons` lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Secret {
     /// Fingerprint of the primary key that it belongs to.
     pub(super) primary: String,
     pub(super) fingerprint: String,
+    /// What the agent calls it.
     pub(super) keygrip: String,
     fit: bool,
 }
@@ -60,7 +63,10 @@ pub(super) fn signature(answer: &[u8]) -> Result<[u8; SIGNATURE_BYTES], String> 
         if let Some(reason) = line.strip_prefix(b"ERR ") {
             let reason = String::from_utf8_lossy(reason);
             // Behind the number of the error.
-            return Err(reason.split_once(' ').map_or(&*reason, |(_, words)| words).to_owned());
+            let words = reason.split_once(' ').map_or(&*reason, |(_, words)| words);
+            // What pinentry says where it has no terminal.
+            let hint = if words.contains("ioctl") { HINT } else { "" };
+            return Err(format!("{words}{hint}"));
         }
         data.extend(line.strip_prefix(b"D ").map(unescaped).unwrap_or_default());
     }
