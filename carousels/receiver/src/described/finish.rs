@@ -180,7 +180,9 @@ impl<P: Clone> Described<P> {
                 return self.fail(FetchError::Digest { failures });
             }
             self.drop_held();
-        } else if let Some((_, assembly)) = &mut self.current {
+        } else if !self.go_over()
+            && let Some((_, assembly)) = &mut self.current
+        {
             assembly.doubt();
         }
         self.state = State::Receiving;

@@ -14,6 +14,10 @@ use crate::{Rejection, Revision, Slice};
 pub(super) struct Heard {
     image: Option<(u16, u32)>,
     others: u32,
+    /// The image heard beside it that would fit as well, and how many packets it had.
+    rival: Option<((u16, u32), u32)>,
+    /// Whether the object was whole with another one, and not what is announced.
+    has_gone_over: bool,
 }
 
 /// What a slice tells of the image on its channel.
@@ -33,15 +37,33 @@ impl Heard {
         let Revision::Mag(on_air) = revision else { return Told::Same };
         let image = (on_air.serial, on_air.length);
         if self.image.map_or(fits, |heard| heard == image) {
-            *self = Self { image: Some(image), others: 0 };
+            (self.image, self.others) = (Some(image), 0);
             return Told::Same;
         }
         self.others += 1;
-        if self.others < REVISION_CONTRADICTIONS.min(revision.slices()) {
+        if fits {
+            let packets = self.rival.filter(|(rival, _)| *rival == image).map_or(0, |(_, n)| n);
+            self.rival = Some((image, packets.saturating_add(1)));
+        }
+        // One that was chosen for good reason is left when it has not been heard for a whole cycle.
+        let few = REVISION_CONTRADICTIONS.min(revision.slices());
+        let needed = if self.has_gone_over { revision.slices().max(few) } else { few };
+        if self.others < needed {
             return Told::Other;
         }
-        *self = Self { image: Some(image), others: 0 };
+        *self = Self { image: Some(image), rival: self.rival, ..Self::default() };
         Told::Changed
+    }
+
+    /// What is held came to be whole and is not what is announced: where the channel has carried another
+    /// image that would fit, it is that one.
+    fn go_over(&mut self) -> bool {
+        let Some((rival, packets)) = self.rival else { return false };
+        if packets < REVISION_CONTRADICTIONS || self.image == Some(rival) {
+            return false;
+        }
+        *self = Self { image: Some(rival), has_gone_over: true, ..Self::default() };
+        true
     }
 }
 
@@ -67,6 +89,17 @@ impl<P: Clone> Described<P> {
             Told::Changed => self.on_channel_changed(now, slice),
         }
         if self.fits(slice) { Ok(()) } else { Err(Rejection::ContradictsAnnouncement) }
+    }
+
+    /// Two senders on one group: goes over to the other one's image; whether there is one.
+    pub(super) fn go_over(&mut self) -> bool {
+        let mut heard = self.heard;
+        let is_over = heard.go_over();
+        if is_over {
+            self.drop_held();
+            self.heard = heard;
+        }
+        is_over
     }
 
     fn on_channel_changed(&mut self, now: Micros, slice: &Slice) {

@@ -150,6 +150,30 @@ fn a_stranger_s_serial_number_does_not_keep_the_image_away() {
 }
 
 #[test]
+fn of_two_senders_on_the_group_the_one_that_is_not_announced_costs_a_cycle() {
+    let (revision, old) = (image(17, Code::Rs16(400)), image(18, Code::None));
+    let mut stb = fetching(&revision);
+    let mut headend = Headend::new(&revision, 0.1);
+    while !stb.joined(channel()) {
+        let told = headend.turn().into_iter().filter(|one| !one.carries_symbol);
+        told.for_each(|one| stb.hear(headend.now, &one));
+    }
+    // Its packets come between all others, and the first one is heard before any other.
+    let mut cycles = 0;
+    while !stb.is_over() {
+        for packet in cycle(&old) {
+            hear(&mut stb, [packet]);
+            headend.turns(&mut stb, 1);
+        }
+        cycles += 1;
+        assert!(cycles < 4, "{:?}", stb.events);
+    }
+    stb.assert_object(&revision.bytes);
+    let failed = |event: &&Event| matches!(event, Event::DigestFailed { .. });
+    assert_eq!(stb.events.iter().filter(failed).count(), 1, "{:?}", stb.events);
+}
+
+#[test]
 fn what_is_announced_without_a_digest_is_fetched_plainly() {
     let revision = image(14, Code::None);
     let mut stb = fetching(&revision);
