@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use super::{END, HEADER_BYTES_MAX, LINE_BYTES_MAX, MODEL};
 
-/// Why bytes are no [`Header`].
+/// Why bytes are no [`Header`](super::Header).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// The first line is of something else.
