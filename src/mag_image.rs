@@ -6,6 +6,7 @@
 mod admit;
 mod build;
 mod child;
+mod draft;
 mod gpg;
 mod openpgp;
 mod read;

@@ -8,6 +8,7 @@ use stbcast_mag::image::{
     Header, HeaderError, Layout, LayoutError, Section, SectionKind, Trailer, place,
 };
 
+use super::draft::Draft;
 use super::gpg::GpgError;
 use super::openpgp::{Digests, fill};
 use super::read::{Checked, Image, ImageError};
@@ -140,19 +141,16 @@ pub(super) fn built(
     if out.exists() {
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
-    // Readable for the headend, as files of the operator's are, and not for its owner alone.
-    let mut builder = tempfile::Builder::new();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    builder.prefix(".stbcast-mag-").permissions(mode);
-    let mut file = builder.tempfile_in(directory).map_err(failed)?;
-    write(recipe, &text, &mut inputs, signer, (file.as_file_mut(), out))?;
-    file.as_file().sync_all().map_err(failed)?;
+    let mut draft = Draft::new(directory).map_err(failed)?;
+    let file = draft.file();
+    write(recipe, &text, &mut inputs, signer, (file, out))?;
+    file.sync_all().map_err(failed)?;
     file.rewind().map_err(failed)?;
-    let checked = Image::open(BufReader::new(file.as_file()))?.verify(signer.public())?;
+    let checked = Image::open(BufReader::new(&*file))?.verify(signer.public())?;
     if let Some(refuted) = checked.iter().find(|checked| checked.outcome.is_err()) {
         return Err(BuildError::Refuted(Box::new(refuted.clone())));
     }
-    file.persist_noclobber(out).map_err(|error| failed(error.error))?;
+    draft.name(out).map_err(failed)?;
     Ok(checked)
 }
 

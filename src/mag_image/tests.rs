@@ -6,6 +6,7 @@ use stbcast_mag::image::{Header, LayoutError, Part, SectionKind, Trailer};
 use tempfile::TempDir;
 
 use super::build::{Sign, built};
+use super::draft::Draft;
 use super::gpg::trailer;
 use super::openpgp::testing::TestKey;
 use super::*;
@@ -204,6 +205,34 @@ fn an_image_that_does_not_verify_gets_no_name() {
     let refused = built(&recipe, &Wrong, &out).unwrap_err();
     assert!(refused.to_string().contains("the signature of kernel"), "{refused}");
     assert!(!out.exists());
+}
+
+#[test]
+fn nothing_of_an_image_has_a_name_while_it_is_made() {
+    struct Watching(PathBuf);
+    impl Sign for Watching {
+        fn trailer(&self, digests: &Digests, hash: Hash, time: u32) -> Result<Trailer, GpgError> {
+            let names = fs::read_dir(&self.0).unwrap().map(|it| it.unwrap().file_name());
+            let parts = SMALL.map(|(kind, _)| kind.name());
+            let strange: Vec<_> =
+                names.filter(|name| parts.iter().all(|part| part != name)).collect();
+            assert!(strange.is_empty(), "{strange:?}");
+            TestKey::get().trailer(digests, hash, time)
+        }
+        fn public(&self) -> &PublicKeys {
+            &TestKey::get().public
+        }
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // File systems without nameless files have a name of the moment for it.
+    if !matches!(Draft::new(directory.path()).unwrap(), Draft::Nameless(_)) {
+        panic!("the directory for temporary files is on a file system without O_TMPFILE");
+    }
+    let out = directory.path().join("out");
+    let recipe = recipe(directory.path(), Hash::Sha1, &SMALL);
+    built(&recipe, &Watching(directory.path().to_owned()), &out).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&out).unwrap().permissions());
+    assert_eq!(mode & 0o600, 0o600);
 }
 
 #[test]
