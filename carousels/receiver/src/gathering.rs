@@ -114,11 +114,13 @@ impl Gathering {
             park(payload, place, ledger.queue);
             return Ok(());
         }
-        let dropped = self.assembly.take().map_or(0, |old| old.held());
+        let old = self.assembly.take();
+        let before = old.as_ref().map(|old| *old.revision());
+        let dropped = old.map_or(0, |old| old.held());
         let assembly = self.assembly.insert(Assembly::new(slice.revision, self.length_max));
         ledger.reject(self.disputed.release().len());
         ledger.tell_change(slice.revision, dropped);
-        settle_waiting(assembly, (now, from), self.rival.release(), &mut ledger);
+        settle_waiting(assembly, (now, from), self.rival.release(before), &mut ledger);
         settle(assembly, (now, from), &slice, Bytes::Payload(payload), &mut ledger)
     }
 }

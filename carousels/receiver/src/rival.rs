@@ -42,22 +42,36 @@ pub(crate) struct Rival {
     revision: Option<Revision>,
     contradictions: u32,
     waiting: Waiting<{ 2 + PARKED_SLICES_MAX }>,
+    /// The revision that was replaced last, and how often in a row it has been the one before.
+    replaced: Option<(Revision, u32)>,
 }
 
 impl Rival {
     /// Notes a slice of another revision; whether that revision has proven itself.
     pub(crate) fn contradicts(&mut self, slice: &Slice) -> bool {
         if self.revision != Some(slice.revision) {
-            *self = Self { revision: Some(slice.revision), ..Self::default() };
+            let replaced = self.replaced;
+            *self = Self { revision: Some(slice.revision), replaced, ..Self::default() };
         }
         self.contradictions += 1;
         let needed = match slice.revision {
             // It bears the name of what is received: a short one cannot say more than it has.
             Revision::Infocast(_) => REVISION_CONTRADICTIONS.min(slice.revision.slices()),
             // Nothing but the group says that it replaces anything; a short one soon comes again.
-            Revision::Mag(_) => REVISION_CONTRADICTIONS,
+            Revision::Mag(_) => {
+                let most = slice.revision.slices().max(REVISION_CONTRADICTIONS);
+                let doubled = REVISION_CONTRADICTIONS.checked_shl(self.returns(slice.revision));
+                doubled.map_or(most, |needed| needed.min(most))
+            }
         };
         self.contradictions >= needed
+    }
+
+    /// How often this one would be back in place of the one that replaced it. Two that replace each
+    /// other again and again are two senders: each time it takes twice as many, so that one is received.
+    fn returns(&self, revision: Revision) -> u32 {
+        let (replaced, returns) = self.replaced.unwrap_or((revision, 0));
+        if replaced == revision { returns } else { 0 }
     }
 
     /// The place for a slice that waits.
@@ -65,14 +79,17 @@ impl Rival {
         self.waiting.park(slice)
     }
 
-    /// The rival has won: the slices that waited.
-    pub(crate) fn release(&mut self) -> Vec<(usize, Slice)> {
-        core::mem::take(self).waiting.release()
+    /// The rival has won over `old`: the slices that waited.
+    pub(crate) fn release(&mut self, old: Option<Revision>) -> Vec<(usize, Slice)> {
+        let returns = self.revision.map_or(0, |revision| self.returns(revision));
+        let replaced = old.map(|old| (old, returns.saturating_add(1)));
+        core::mem::replace(self, Self { replaced, ..Self::default() }).waiting.release()
     }
 
     /// The rival has lost; how many slices waited in vain.
     pub(crate) fn end(&mut self) -> usize {
-        core::mem::take(self).waiting.0.len()
+        let replaced = self.replaced;
+        core::mem::replace(self, Self { replaced, ..Self::default() }).waiting.0.len()
     }
 
     /// Whether nothing speaks against the revision being received.

@@ -101,6 +101,22 @@ fn packets_of_another_size_are_the_same_image_cut_anew() {
 }
 
 #[test]
+fn of_two_images_on_one_group_one_is_received_however_their_packets_alternate() {
+    for burst in [1, 4, 5, 10, 30] {
+        let images = [image(21, 18_000), image(22, 18_000)];
+        let mut streams = images.each_ref().map(|image| cycle(image).into_iter().cycle());
+        let mut stb = plain();
+        for _ in 0..10 * 300 / burst {
+            for stream in &mut streams {
+                hear(&mut stb, stream.take(burst).collect::<Vec<_>>());
+            }
+        }
+        let object = stb.object().unwrap_or_else(|| panic!("{burst}: {:?}", stb.events));
+        assert!(images.iter().any(|image| image.bytes == object), "{burst}: a mixture");
+    }
+}
+
+#[test]
 fn a_stray_of_another_image_or_cut_does_not_drop_what_is_held() {
     let revision = image(12, 6_000);
     let strays = [
