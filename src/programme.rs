@@ -17,6 +17,7 @@ use crate::spool::{Digest, Revision};
 mod absence;
 mod flute;
 mod kills;
+mod load;
 mod prepared;
 mod statements;
 mod stock;

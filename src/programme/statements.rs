@@ -8,7 +8,7 @@ use stbcast_release::{Order, Release};
 
 use super::Payload;
 use super::kills::Kills;
-use super::stock::Loader;
+use super::load::Loader;
 use crate::announced;
 use crate::lineup::{Finding, LineUp, ObjectId, Trust};
 use crate::spool::Digest;
