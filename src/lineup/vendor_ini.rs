@@ -172,18 +172,10 @@ impl Ini<'_> {
         let common = |key| stream.value(key).or_else(|| server.and_then(|it| it.value(key)));
         let rate = self.number(common("DataRate"), "DataRate");
         if common("DataRate").is_none() {
-            self.error(
-                stream.offset,
-                format!("neither [{}] nor [Server] has a `DataRate`", stream.name),
-            );
+            let message = format!("neither [{}] nor [Server] has a `DataRate`", stream.name);
+            self.error(stream.offset, message);
         }
         let (address, file, rate) = (address?, file?, rate?);
-        let port = port.map_or(stbcast_mag::DEFAULT_PORT.into(), |port| port.value);
-        let group = if address.value.contains(':') {
-            format!("[{}]:{port}", address.value)
-        } else {
-            format!("{}:{port}", address.value)
-        };
         if let Some(text) = stream.value("Description").filter(|text| !text.value.is_ascii()) {
             self.warn(text.offset, "`Description` is sent as UTF-8");
         }
@@ -197,7 +189,7 @@ impl Ini<'_> {
             offset: stream.offset,
             name: Some(At { value: stream.name.clone(), offset: stream.offset }),
             carousel: Some(At { value: "mag".to_owned(), offset: stream.offset }),
-            group: At { value: group, offset: address.offset },
+            group: group(&address, port),
             bit_rate_kbps: At { value: kbps(rate.value), offset: rate.offset },
             slice_bytes: self.number(stream.value("PacketSize"), "PacketSize"),
             ttl: self.number(common("MulticastTTL"), "MulticastTTL"),
@@ -239,6 +231,14 @@ impl Ini<'_> {
             }
         }
     }
+}
+
+fn group(address: &At<String>, port: Option<At<i64>>) -> At<String> {
+    let port = port.map_or(stbcast_mag::DEFAULT_PORT.into(), |port| port.value);
+    let At { value, offset } = address;
+    let value =
+        if value.contains(':') { format!("[{value}]:{port}") } else { format!("{value}:{port}") };
+    At { value, offset: *offset }
 }
 
 /// The file of a stream as its object: called like the file where that is a legal name, else like the

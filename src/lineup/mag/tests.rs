@@ -105,6 +105,9 @@ fn a_group_and_port_carry_one_image_and_nothing_else() {
     assert!(error(&both).contains("MAG boxes take one file from it"));
     let infocast = more.replace("\"mag\"", "\"infocast\"\nslice_bytes = 1000");
     assert!(error(&format!("{MAG}\n{infocast}")).contains("MAG boxes take one file from it"));
+    let between = more.replace(":9001", ":9002").replace("\"b\"", "\"c\"");
+    let message = error(&format!("{MAG}\n{between}\n{more}"));
+    assert!(message.contains("MAG boxes take one file from it"), "also with another port between");
     let elsewhere = more.replace(":9001", ":9002");
     let reading = read(&format!("{MAG}\n{elsewhere}"));
     assert!(reading.line_up.is_some() && reading.warnings().count() == 1);

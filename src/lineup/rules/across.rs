@@ -1,6 +1,7 @@
 //! The rules that channels keep to one another.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 
 use super::super::repair::AnnounceDraft;
 use super::super::{ANNOUNCE_NAME, Announce, Channel, ObjectId, Protocol};
@@ -46,14 +47,26 @@ impl Rules<'_> {
         checked: &[(Channel, &ChannelDraft)],
         announce: Option<(&Announce, &At<AnnounceDraft>)>,
     ) {
-        let mut groups: HashMap<_, &Channel> = HashMap::new();
+        let groups = self.shared_by_channels(checked);
+        self.shared_by_ours(checked, &groups, announce);
+        if announce.is_none() {
+            self.unannounced(checked);
+        }
+    }
+
+    /// Channels of one address; the last channel of each.
+    fn shared_by_channels<'a>(
+        &mut self,
+        checked: &'a [(Channel, &ChannelDraft)],
+    ) -> HashMap<IpAddr, &'a Channel> {
+        let (mut sessions, mut groups) = (HashMap::new(), HashMap::new());
         for (channel, draft) in checked {
-            let other = groups.insert(channel.group.address(), channel);
-            let flute = |one: &Channel| one.protocol == Protocol::Flute;
-            let mag = |one: &Channel| one.protocol == Protocol::Mag;
-            if let Some(other) =
-                other.filter(|it| it.group == channel.group && flute(it) && flute(channel))
-            {
+            let session: Option<&Channel> = sessions.insert(channel.group, channel);
+            let other: Option<&Channel> = groups.insert(channel.group.address(), channel);
+            let both = |other: &Channel, protocol| {
+                (other.protocol == protocol, channel.protocol == protocol)
+            };
+            if let Some(other) = session.filter(|it| both(it, Protocol::Flute) == (true, true)) {
                 let message = format!(
                     "FLUTE channels `{}` and `{}` share group and port {}: they would be one session \
                      with two descriptions",
@@ -61,7 +74,7 @@ impl Rules<'_> {
                 );
                 self.error(draft.group.offset, message);
             } else if let Some(other) =
-                other.filter(|it| it.group == channel.group && (mag(it) || mag(channel)))
+                session.filter(|it| both(it, Protocol::Mag) != (false, false))
             {
                 let message = format!(
                     "channels `{}` and `{}` share group and port {}: MAG boxes take one file from it",
@@ -79,6 +92,16 @@ impl Rules<'_> {
                 self.warn(draft.group.offset, message);
             }
         }
+        groups
+    }
+
+    /// Companions and the announce session, on addresses of channels in `groups` or of one another.
+    fn shared_by_ours(
+        &mut self,
+        checked: &[(Channel, &ChannelDraft)],
+        groups: &HashMap<IpAddr, &Channel>,
+        announce: Option<(&Announce, &At<AnnounceDraft>)>,
+    ) {
         let mut ours = HashMap::new();
         let companions = checked.iter().filter_map(|(channel, draft)| {
             let group = channel.repair.as_ref()?.group?;
@@ -116,19 +139,20 @@ impl Rules<'_> {
                 self.warn(offset, message);
             }
         }
-        if announce.is_none() {
-            for (channel, draft) in checked {
-                let (Some(repair), Some(written)) = (&channel.repair, &draft.repair) else {
-                    continue;
-                };
-                let Some(group) = repair.group else { continue };
-                let message = format!(
-                    "channel `{}` has repair symbols, but the line-up has no `announce`: boxes must \
-                     be told of them by hand (--repair {group})",
-                    channel.name
-                );
-                self.warn(written.offset, message);
-            }
+    }
+
+    fn unannounced(&mut self, checked: &[(Channel, &ChannelDraft)]) {
+        for (channel, draft) in checked {
+            let (Some(repair), Some(written)) = (&channel.repair, &draft.repair) else {
+                continue;
+            };
+            let Some(group) = repair.group else { continue };
+            let message = format!(
+                "channel `{}` has repair symbols, but the line-up has no `announce`: boxes must be told of \
+                 them by hand (--repair {group})",
+                channel.name
+            );
+            self.warn(written.offset, message);
         }
     }
 }

@@ -16,22 +16,18 @@ use crate::pacer::BURST;
 /// Longer batches would fill the buffers of switches and boxes for nothing.
 const BURST_US_MAX: i64 = 10_000;
 
+/// How the datagrams of a channel leave.
+struct Sending {
+    ttl: u8,
+    dscp: u8,
+    burst: Micros,
+    burst_delay: Micros,
+}
+
 impl Rules<'_> {
     pub(super) fn channel(&mut self, draft: &ChannelDraft) -> Option<Channel> {
         let protocol = self.protocol(draft);
-        let (own_ttl, own_pause) = match protocol {
-            Protocol::Mag => (mag::TTL, mag::BURST_DELAY_MS),
-            Protocol::Infocast | Protocol::Flute => (DEFAULT_TTL.into(), 0),
-        };
-        let ttl = draft.ttl.as_ref().map_or(own_ttl, |t| self.within(t, "ttl", 0..=255));
-        if let (0, Some(written)) = (ttl, &draft.ttl) {
-            self.warn(written.offset, "ttl 0: the channel never leaves this machine");
-        }
-        let dscp = draft.dscp.as_ref().map_or(0, |d| self.within(d, "dscp", 0..=63));
-        let burst = draft.burst_us.as_ref();
-        let burst = burst.map(|b| self.within(b, "burst_us", 0..=BURST_US_MAX));
-        let pause = draft.burst_delay_ms.as_ref();
-        let pause = pause.map_or(own_pause, |p| self.within(p, "burst_delay_ms", 0..=86_400_000));
+        let Sending { ttl, dscp, burst, burst_delay } = self.sending(draft, protocol);
         let bit_rate_bps = self.bit_rate(&draft.bit_rate_kbps);
         let schedule = self.followed(draft.schedule.as_ref());
         let group = self.group_of(&draft.group, default_port(protocol));
@@ -58,11 +54,11 @@ impl Rules<'_> {
             group,
             bit_rate_bps,
             slice_bytes,
-            ttl: u8::try_from(ttl).unwrap_or(DEFAULT_TTL),
-            dscp: u8::try_from(dscp).unwrap_or(0),
+            ttl,
+            dscp,
             interface: draft.interface.clone(),
-            burst: burst.and_then(|us| u64::try_from(us).ok()).map_or(BURST, Micros),
-            burst_delay: Micros::from_millis(u64::try_from(pause).unwrap_or(0)),
+            burst,
+            burst_delay,
             mag,
             repair: match repair {
                 Some(checked) => Some(checked?),
@@ -79,6 +75,28 @@ impl Rules<'_> {
             self.mag_rate(draft, &channel);
         }
         Some(channel)
+    }
+
+    fn sending(&mut self, draft: &ChannelDraft, protocol: Protocol) -> Sending {
+        let (own_ttl, own_pause) = match protocol {
+            Protocol::Mag => (mag::TTL, mag::BURST_DELAY_MS),
+            Protocol::Infocast | Protocol::Flute => (DEFAULT_TTL.into(), 0),
+        };
+        let ttl = draft.ttl.as_ref().map_or(own_ttl, |t| self.within(t, "ttl", 0..=255));
+        if let (0, Some(written)) = (ttl, &draft.ttl) {
+            self.warn(written.offset, "ttl 0: the channel never leaves this machine");
+        }
+        let dscp = draft.dscp.as_ref().map_or(0, |d| self.within(d, "dscp", 0..=63));
+        let burst = draft.burst_us.as_ref();
+        let burst = burst.map(|b| self.within(b, "burst_us", 0..=BURST_US_MAX));
+        let pause = draft.burst_delay_ms.as_ref();
+        let pause = pause.map_or(own_pause, |p| self.within(p, "burst_delay_ms", 0..=86_400_000));
+        Sending {
+            ttl: u8::try_from(ttl).unwrap_or(DEFAULT_TTL),
+            dscp: u8::try_from(dscp).unwrap_or(0),
+            burst: burst.and_then(|us| u64::try_from(us).ok()).map_or(BURST, Micros),
+            burst_delay: Micros::from_millis(u64::try_from(pause).unwrap_or(0)),
+        }
     }
 
     fn protocol(&mut self, draft: &ChannelDraft) -> Protocol {
