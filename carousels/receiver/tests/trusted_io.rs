@@ -39,6 +39,8 @@ struct Line {
     image: Group,
     splash: Group,
     directory: tempfile::TempDir,
+    /// Whether the image is on a MAG channel.
+    mag: bool,
 }
 
 fn image(number: u64) -> Vec<u8> {
@@ -50,7 +52,13 @@ impl Line {
         let directory = tempfile::tempdir().unwrap();
         let root = Root { expiry: NEVER, ..sample::root() }.sign(&[&sample::key(1)]).unwrap();
         std::fs::write(directory.path().join("1.root.cose"), root).unwrap();
-        Self { announce: free_group(), image: free_group(), splash: free_group(), directory }
+        Self {
+            announce: free_group(),
+            image: free_group(),
+            splash: free_group(),
+            directory,
+            mag: false,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -68,7 +76,10 @@ impl Line {
             length: bytes.len() as u64,
             sha256: digest(bytes),
             slice_bytes: 1_400.try_into().unwrap(),
-            url: format!("infocast://{group}/{name}"),
+            url: match kind {
+                ObjectKind::Image if self.mag => format!("mag://{group}"),
+                _ => format!("infocast://{group}/{name}"),
+            },
             ..sample::splash_object()
         }
     }
@@ -96,7 +107,12 @@ impl Line {
             datagrams.push((self.announce, bytes));
         }
         datagrams.extend(on(self.splash, &[Sent::equal("logo", sample::SPLASH, 1_400)]));
-        datagrams.extend(on(self.image, &[Sent::equal("software", &image(number), 1_400)]));
+        if self.mag {
+            let cycle = mag_cycle(number as u16, &image(number));
+            datagrams.extend(cycle.into_iter().map(|bytes| (self.image, bytes)));
+        } else {
+            datagrams.extend(on(self.image, &[Sent::equal("software", &image(number), 1_400)]));
+        }
         Air::play(datagrams)
     }
 
@@ -113,6 +129,18 @@ impl Line {
     fn verb(&self, verb: &str) -> Output {
         program(&[verb, "--store", self.path("store").to_str().unwrap()])
     }
+}
+
+/// A cycle of an image on a MAG channel.
+fn mag_cycle(serial: u16, image: &[u8]) -> Vec<Vec<u8>> {
+    let (length, last) = (image.len() as u32, image.len().div_ceil(1_400) as u16 - 1);
+    let packets = image.chunks(1_400).enumerate().map(|(index, packet)| {
+        let (index, offset) = (index as u16, index as u32 * 1_400);
+        let header = stbcast_mag::Header { serial, index, last, offset, length };
+        [&header.encode()[..], packet].concat()
+    });
+    let description = stbcast_mag::Description::new("MAG254 219").unwrap().encode(serial);
+    std::iter::once(description).chain(packets).collect()
 }
 
 fn last_line(output: &Output) -> String {
@@ -169,6 +197,18 @@ fn a_signed_release_is_installed_booted_on_trial_committed_and_then_held() {
     assert_code(&line.verb("rollback"), 0);
     let slots = stdout(&line.verb("slots"));
     assert!(slots.contains("boot: release 42 of bank B"), "{slots}");
+}
+
+#[test]
+fn a_signed_release_whose_image_is_on_a_mag_channel_is_installed() {
+    let line = Line { mag: true, ..Line::new() };
+    let _air = line.play(42, &[sample::signed(&line.release(42))]);
+    let done = line.boot(&["--json"]);
+    assert_code(&done, 0);
+    let answer = json(&done);
+    assert_eq!((&answer["outcome"], &answer["release"]), (&"armed".into(), &42.into()));
+    assert!(holds(answer["booted"]["file"].as_str().unwrap(), &image(42)));
+    assert_eq!(answer["fetched_bytes"], 300_000 + sample::SPLASH.len());
 }
 
 #[test]
