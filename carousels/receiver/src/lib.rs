@@ -16,9 +16,9 @@
 //!           └─> Answered ────────────────┘                  └─> Event
 //! ```
 //!
-//! * [`Fetch`] acquires one object. With an announce session it knows length, layout and digest, and
-//!   repair symbols count as much as slices; without, slices are all there is. A file of a FLUTE
-//!   session is described by that session.
+//! * [`Fetch`] acquires one object of an Infocast or MAG channel, a FLUTE session or a server. With an
+//!   announce session it knows length, layout and digest, and repair symbols count as much as slices;
+//!   without, slices are all there is. A file of a FLUTE session is described by that session.
 //! * [`Boot`] is the boot procedure: control object, splash, boot image.
 //! * [`TrustedBoot`] installs what the operator signed, all of it or nothing, and nothing else.
 //! * [`Watch`] listens on a box that is on, until it is to reboot.
@@ -26,7 +26,7 @@
 //! * [`drive()`] carries a session's storage outputs out on a [`Storage`] and answers it;
 //!   [`drive_all()`] does so for datagrams that arrived together, and writes them together. A
 //!   storage recovers blocks with a [`Recoverer`].
-//! * [`Census`] lists what a channel carries.
+//! * [`Census`] lists what a channel of Infocast or MAG carries.
 //! * Module `io` (feature `io`, on by default) is the shell: sockets, files, the program. A boot loader
 //!   leaves it out and drives the sessions itself, see `examples/boot_loader.rs`.
 //!
