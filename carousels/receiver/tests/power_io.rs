@@ -59,6 +59,20 @@ fn installed(directory: &Path, release: &Signed) {
     banks.commit_trial().unwrap();
 }
 
+/// All files of a directory, into one that is there.
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&place).unwrap();
+            copy(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
+    }
+}
+
 /// A box, its directory and the root document beside it.
 struct Stb<'a> {
     directory: tempfile::TempDir,
@@ -71,6 +85,14 @@ impl<'a> Stb<'a> {
         installed(&directory.path().join("store"), releases[0]);
         std::fs::write(directory.path().join("root.cose"), power::root()).unwrap();
         Self { directory, releases }
+    }
+
+    /// Another box like this one, which was never switched on. Nothing is locked for it: a program that another
+    /// thread starts at that moment would have the lock for as long as starting takes.
+    fn another(&self) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        copy(self.directory.path(), directory.path());
+        Self { directory, releases: self.releases }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -149,14 +171,15 @@ fn ends_within(child: &mut Child, life: Duration) -> bool {
 fn a_box_that_is_killed_at_200_moments_boots_and_ends_with_what_was_signed() {
     let (old, new) = (Signed::new(41, 300_000), Signed::new(42, 4 << 20));
     let _air = new.play();
+    let first = Stb::new([&old, &new]);
     let (kills, resumed, installed) = (AtomicU32::new(0), AtomicU64::new(0), AtomicU32::new(0));
     std::thread::scope(|scope| {
         for number in 0..BOXES {
             let (kills, resumed, installed) = (&kills, &resumed, &installed);
-            let releases = [&old, &new];
+            let first = &first;
             scope.spawn(move || {
                 let mut moments = common::noise(number, 4 * KILLS as usize).into_iter();
-                let mut stb = Stb::new(releases);
+                let mut stb = first.another();
                 loop {
                     let left = kills.load(Ordering::Relaxed) < KILLS;
                     let mut two = || u64::from(moments.next().unwrap());
@@ -183,7 +206,7 @@ fn a_box_that_is_killed_at_200_moments_boots_and_ends_with_what_was_signed() {
                     if !left {
                         return;
                     }
-                    stb = Stb::new(releases);
+                    stb = first.another();
                 }
             });
         }
