@@ -7,8 +7,9 @@ use stbcast_infocast::ObjectType;
 
 use super::option::{SubOption, Value, encode};
 use super::space::{Family, Phase};
-use crate::lineup::{Channel, LineUp, Role, Source, VendorSender};
+use crate::lineup::{Channel, LineUp, Role, Source};
 
+mod dune;
 mod making;
 mod names;
 use making::{Options, ipv4, one};
@@ -19,7 +20,6 @@ use names::known_names;
 const KREATV: [&str; 2] = ["Motorola_VIP", "ARRIS_VIP"];
 const TELETEC_BOOT: [&str; 2] = ["TeleTecMAG200boot", "TeleTecMAG200upgrade"];
 const TELETEC: &str = "TeleTecMAG200";
-const DUNE: &str = "DUNEHD";
 
 /// Which boxes are meant, by their vendor class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,34 +266,6 @@ impl<'a> Site<'a> {
             }
         }
         Ok(run)
-    }
-
-    fn dune(&self) -> Result<Made, String> {
-        let senders = self.line_up.vendor_senders.iter().filter(|it| self.is_meant(&it.name));
-        let sender = one(senders, "are vendor senders", |it: &&VendorSender| &it.name)?;
-        let (mut options, mut notes, mut note) = (Options::new(Family::Dune), Vec::new(), None);
-        match sender.map(|sender| (sender, &sender.version)) {
-            Some((sender, Some(version))) => {
-                options.text("firmware-version", version)?;
-                options.text("firmware-url", &sender.url())?;
-                notes.push(format!("firmware-url is vendor sender {}", sender.name));
-                notes.push(
-                    "read by the upgrade checker or an application of the box, by nothing else"
-                        .to_owned(),
-                );
-            }
-            Some((sender, None)) => {
-                note = Some(format!(
-                    "dune: vendor sender `{}` has no `version`, and boxes would install what is not newer",
-                    sender.name
-                ));
-            }
-            None => {}
-        }
-        let matches = self.matches("dune", [Match::Exact(DUNE.to_owned())]);
-        let block =
-            Block { name: "dune", family: Family::Dune, matches, options: options.all, notes };
-        Ok((vec![block], note))
     }
 
     /// What was said goes before what the line-up has. The first block of a family is that of its boot loader.

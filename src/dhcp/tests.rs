@@ -92,6 +92,15 @@ fn boxes_of_dune_are_told_version_and_url_of_the_vendors_sender() {
 }
 
 #[test]
+fn without_a_version_of_a_sender_boxes_of_dune_are_told_what_upgrade_checkers_are() {
+    let sender = DUNE.replace("version = \"130221_1050_b4\"\n", "");
+    let lists = "[[dune]]\nproduct = \"tv102\"\nchecker = \"130301_0000_b5\"\n\
+                 [[dune.firmware]]\nversion = \"130301_0000_b5\"\nurl = \"http://192.0.2.9/fw.dff.gz\"\n";
+    let blocks = made(&format!("{MAG}{sender}{lists}"), &Wanted::default(), None).unwrap();
+    assert_eq!(bytes(&blocks, "dune"), b"\x02\x0e130301_0000_b5\x03\x1ahttp://192.0.2.9/fw.dff.gz");
+}
+
+#[test]
 fn values_that_are_said_go_before_those_of_the_line_up() {
     let values = pairs(&[
         ("teletec.portal_dhcp", "http://portal/"),

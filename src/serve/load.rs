@@ -91,7 +91,13 @@ fn read_and(options: &ServeOptions, tell: impl Fn(&LineUp)) -> Result<Taken, Ser
     for sender in &mut line_up.vendor_senders {
         sender.ttl = options.ttl.unwrap_or(sender.ttl);
     }
-    let told = |warning| format!("{}: {warning}", path.display());
-    let warnings = plan.warnings.iter().map(told).collect();
+    let told = |warning: &dyn std::fmt::Display| format!("{}: {warning}", path.display());
+    let mut warnings: Vec<_> = plan.warnings.iter().map(|it| told(it)).collect();
+    if let (Some(interface), Some(sender)) = (&options.interface, line_up.vendor_senders.first()) {
+        warnings.push(told(&format!(
+            "vendor sender `{}` goes where the routing table says: it has no word for --interface {interface}",
+            sender.name
+        )));
+    }
     Ok(Taken { line_up, warnings })
 }

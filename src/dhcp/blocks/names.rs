@@ -10,9 +10,10 @@ const CLASS_BYTES_MAX: usize = 100;
 /// Whether all that is named is there.
 pub(super) fn known_names(line_up: &LineUp, wanted: &Wanted) -> Result<(), String> {
     let channels = line_up.channels.iter().map(|it| &it.name);
-    let known: Vec<_> = channels.chain(line_up.vendor_senders.iter().map(|it| &it.name)).collect();
+    let known = channels.chain(line_up.vendor_senders.iter().map(|it| &it.name));
+    let known: Vec<_> = known.chain(line_up.dunes.iter().map(|it| &it.product)).collect();
     if let Some(name) = wanted.channels.iter().find(|name| !known.contains(name)) {
-        return Err(format!("no channel and no vendor sender `{name}` in the line-up"));
+        return Err(format!("no channel, vendor sender or [[dune]] `{name}` in the line-up"));
     }
     let family = |key: &str| {
         let word = key.split('.').next().unwrap_or_default();
