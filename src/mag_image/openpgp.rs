@@ -4,8 +4,9 @@
 use std::io::Read;
 use std::path::Path;
 
-use pgp::composed::{Deserializable, SignedPublicKey};
+use pgp::composed::{Deserializable, SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::{hash::HashAlgorithm, rsa};
+use pgp::packet::{Signature, SignatureType};
 use pgp::ser::Serialize;
 use pgp::types::{KeyDetails, PublicParams, RsaPublicParams};
 use sha1_checked::{CollisionResult, Sha1};
@@ -160,7 +161,9 @@ impl PublicKeys {
         let (mut keys, mut seen) = (Vec::new(), 0);
         for key in found.take(KEYS_MAX) {
             let key = key.map_err(no_key)?;
-            let subkeys = key.public_subkeys.iter().map(|it| candidate(&it.key));
+            // Anybody can hang a subkey of theirs on a key, and key servers keep it there.
+            let subkeys = key.public_subkeys.iter();
+            let subkeys = subkeys.map(|it| candidate(&it.key).filter(|_| is_bound(it, &key)));
             for candidate in std::iter::once(candidate(&key.primary_key)).chain(subkeys) {
                 seen += 1;
                 keys.extend(candidate.filter(|_| keys.len() < KEYS_MAX));
@@ -212,6 +215,13 @@ impl PublicKey {
     fn made(&self, hash: Hash, digest: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> bool {
         rsa::verify(&self.params.key, hash.algorithm(), digest, signature).is_ok()
     }
+}
+
+/// Whether the primary key says that a subkey is its own.
+fn is_bound(subkey: &SignedPublicSubKey, key: &SignedPublicKey) -> bool {
+    let binds = |it: &&Signature| it.typ() == Some(SignatureType::SubkeyBinding);
+    let mut bindings = subkey.signatures.iter().filter(binds);
+    bindings.any(|it| it.verify_subkey_binding(&key.primary_key, &subkey.key).is_ok())
 }
 
 /// A key that can verify images.
@@ -286,5 +296,37 @@ pub(super) mod testing {
             signature[SIGNATURE_BYTES - number.len()..].copy_from_slice(number);
             signature
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pgp::composed::{KeyType, SecretKeyParamsBuilder, SignedSecretKey, SubkeyParamsBuilder};
+    use rand_core::OsRng;
+
+    use super::*;
+
+    /// A key that cannot sign images, with these subkeys.
+    fn key(subkeys: &[KeyType]) -> SignedPublicKey {
+        let subkey = |kind: &KeyType| {
+            SubkeyParamsBuilder::default().key_type(kind.clone()).can_sign(true).build().unwrap()
+        };
+        let mut params = SecretKeyParamsBuilder::default();
+        params.key_type(KeyType::Ed25519Legacy).can_certify(true).primary_user_id("Test".into());
+        params.subkeys(subkeys.iter().map(subkey).collect());
+        let secret: SignedSecretKey = params.build().unwrap().generate(OsRng).unwrap();
+        secret.to_public_key()
+    }
+
+    #[test]
+    fn a_subkey_verifies_images_only_where_the_key_says_that_it_is_its_own() {
+        let theirs = key(&[KeyType::Rsa(KEY_BITS.into())]);
+        let keys = PublicKeys::of_bytes(&theirs.to_bytes().unwrap()).unwrap();
+        assert_eq!(keys.fingerprints().count(), 1);
+        let mut ours = key(&[]);
+        // As who has no part of our key can do to a copy of it.
+        ours.public_subkeys.clone_from(&theirs.public_subkeys);
+        let refused = PublicKeys::of_bytes(&ours.to_bytes().unwrap()).unwrap_err();
+        assert_eq!(refused, KeyError::NoRsa { keys: 2 });
     }
 }
