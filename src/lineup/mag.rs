@@ -9,7 +9,7 @@ use stbcast_object::{Group, Micros};
 
 use super::rules::{At, ChannelDraft, Rules};
 use super::written::at;
-use super::{Channel, Protocol};
+use super::{Channel, Protocol, Schedule};
 
 /// The description comes again after this where nothing is written: as in the vendor's sample.
 const DESCRIPTION_REPEAT_MS: i64 = 1_000;
@@ -121,15 +121,34 @@ impl Rules<'_> {
                 |error: stbcast_mag::DescriptionError| self.error(it.offset, error.to_string());
             Description::new(&it.value).map_err(refused).ok()
         });
+        let role = self.role(draft, written.role.as_ref());
+        self.can_be_checked(draft, role);
         Some(Mag {
             serial: serial.and_then(|serial| u16::try_from(serial).ok()),
             description,
             description_repeat: Micros::from_millis(u64::try_from(repeat).unwrap_or_default()),
-            role: self.role(draft, written.role.as_ref()),
+            role,
             model: written.model,
             key: written.key.map(|path| self.directory.join(path)),
             force: written.force,
         })
+    }
+
+    /// What is asked of an image must not be passed over in silence.
+    fn can_be_checked(&mut self, draft: &ChannelDraft, role: Role) {
+        let Some(At { value: written, offset }) = &draft.mag else { return };
+        let asked = [("model", written.model.is_some()), ("key", written.key.is_some())];
+        for (key, _) in asked.iter().filter(|(_, is_asked)| *is_asked && role == Role::Bootstrap) {
+            let message = format!(
+                "`{key}` cannot be held against a Bootstrap, which is no container with a header and signatures: \
+                 leave it out, or write role = \"image\" where it is one"
+            );
+            if written.force {
+                self.warn(*offset, message);
+            } else {
+                self.error(*offset, message);
+            }
+        }
     }
 
     fn role(&mut self, draft: &ChannelDraft, written: Option<&At<String>>) -> Role {
@@ -159,14 +178,34 @@ impl Rules<'_> {
 
     /// A channel that does not send a datagram each second starves its boxes.
     pub(super) fn mag_rate(&mut self, draft: &ChannelDraft, channel: &Channel) {
+        self.mag_rate_of(channel, channel.bit_rate_bps, draft.bit_rate_kbps.offset);
+    }
+
+    /// Nor may a window of its schedule slow it down to that.
+    pub(super) fn mag_windows(
+        &mut self,
+        channels: &[(Channel, &ChannelDraft)],
+        schedules: &[Schedule],
+    ) {
+        for (channel, draft) in channels.iter().filter(|(it, _)| it.protocol == Protocol::Mag) {
+            let schedule = channel.schedule.and_then(|place| schedules.get(place));
+            let windows = schedule.iter().flat_map(|schedule| &schedule.windows);
+            if let Some(slowest) = windows.filter_map(|window| window.bit_rate_bps).min() {
+                let offset = draft.schedule.as_ref().map_or(draft.offset, |at| at.offset);
+                self.mag_rate_of(channel, slowest, offset);
+            }
+        }
+    }
+
+    fn mag_rate_of(&mut self, channel: &Channel, bit_rate_bps: u64, offset: usize) {
         let least = datagram_bits(&channel.group, channel.slice_bytes.get().into());
-        if channel.bit_rate_bps < least {
+        if bit_rate_bps < least {
             let message = format!(
-                "{} bit/s are less than one datagram each second: a MAG channel with slices of {} bytes \
+                "{bit_rate_bps} bit/s are less than one datagram each second: a MAG channel with slices of {} bytes \
                  needs {least} bit/s at least",
-                channel.bit_rate_bps, channel.slice_bytes
+                channel.slice_bytes
             );
-            self.error(draft.bit_rate_kbps.offset, message);
+            self.error(offset, message);
         }
     }
 }

@@ -151,6 +151,7 @@ pub(super) fn check(
     let named = Named { channels: &checked, senders: &vendor_senders };
     let dunes = rules.dunes(&dunes, named, &mut paths);
     let schedules = rules.schedules(&schedules);
+    rules.mag_windows(&checked, &schedules);
     let channels = checked.into_iter().map(|(channel, _)| channel).collect();
     LineUp {
         announce: announced,

@@ -133,3 +133,32 @@ fn boxes_of_another_family_are_not_sent_to_a_mag_channel() {
         "{message}"
     );
 }
+
+#[test]
+fn a_key_or_model_that_nothing_is_held_against_is_refused_and_not_passed_over() {
+    // By its role, and by what its object is called.
+    let written = with("[channel.mag]\nrole = \"bootstrap\"\nkey = \"operator.asc\"\n");
+    let called = with("[channel.mag]\nmodel = \"MAG254\"\n");
+    let called = called.replace("name = \"imageupdate\"", "name = \"bootstrap\"");
+    assert!(error(&written).contains("`key` cannot be held against a Bootstrap"));
+    assert!(error(&called).contains("`model` cannot be held against a Bootstrap"));
+    let image = called.replace("[channel.mag]", "[channel.mag]\nrole = \"image\"");
+    assert_eq!(read(&image).findings, []);
+    let forced = written.replace("[channel.mag]", "[channel.mag]\nforce = true");
+    let reading = read(&forced);
+    assert!(reading.line_up.is_some(), "{:?}", reading.findings);
+    assert!(reading.findings.iter().any(|it| it.to_string().contains("`key` cannot be held")));
+}
+
+#[test]
+fn a_window_slows_no_channel_below_a_datagram_a_second() {
+    let scheduled = |kbps| {
+        with("schedule = \"night\"\n")
+            + &format!(
+                "[[schedule]]\nname = \"night\"\ntimezone = \"UTC\"\n[[schedule.window]]\nfrom = \"01:00\"\n\
+                 to = \"02:00\"\nbit_rate_kbps = {kbps}\n"
+            )
+    };
+    assert!(error(&scheduled(11)).contains("11000 bit/s are less than one datagram each second"));
+    assert_eq!(read(&scheduled(12)).findings, []);
+}
