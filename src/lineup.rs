@@ -419,17 +419,29 @@ fn parse_as(sources: &Sources, directory: &Path, change: Change) -> Reading {
     Reading { line_up: line_up.filter(|_| !failed), findings }
 }
 
-/// Reads a regular file that must not be longer than `bytes_max`.
-pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+/// Opens a regular file: another, as a named pipe, would be waited for.
+pub(crate) fn open_file(path: &Path) -> Result<std::fs::File, String> {
     let shown = path.display();
     let problem = |error: std::io::Error| format!("cannot read {shown}: {error}");
     if !std::fs::metadata(path).map_err(problem)?.is_file() {
         return Err(format!("{shown} is not a file"));
     }
+    std::fs::File::open(path).map_err(problem)
+}
+
+/// Reads as much of a regular file as `bytes_max` from its beginning.
+pub(crate) fn read_beginning(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(problem)?;
-    file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(problem)?;
+    let read = open_file(path)?.take(bytes_max).read_to_end(&mut bytes);
+    read.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok(bytes)
+}
+
+/// Reads a regular file that must not be longer than `bytes_max`.
+pub(crate) fn read_at_most(path: &Path, bytes_max: u64) -> Result<Vec<u8>, String> {
+    let bytes = read_beginning(path, bytes_max + 1)?;
     if bytes.len() as u64 > bytes_max {
+        let shown = path.display();
         return Err(format!("{shown} has more than the {bytes_max} bytes that are taken here"));
     }
     Ok(bytes)

@@ -1,14 +1,11 @@
 //! MAG channels: what is told of their image, and the carousel of one. Plan and programme both come
 //! here, so that what is checked is what is sent.
 
-use std::fs::File;
-use std::io::Read;
-
 use stbcast_mag::image::{HEADER_BYTES_MAX, Header};
 use stbcast_mag::{Carousel, DESCRIPTION_BYTES_MAX, Description, Stream};
 use stbcast_object::Slices;
 
-use crate::lineup::{Channel, Object, Role, Source};
+use crate::lineup::{Channel, Object, Role, Source, read_beginning};
 
 /// What is told of the image that begins with `bytes`: as the line-up says, else model and version of its
 /// header, else its name.
@@ -28,9 +25,7 @@ pub(crate) fn description(channel: &Channel, object: &Object, bytes: &[u8]) -> D
 /// told where its length is asked for.
 fn head(object: &Object) -> Vec<u8> {
     let Source::File(path) = &object.source else { return Vec::new() };
-    let (mut bytes, most) = (Vec::new(), HEADER_BYTES_MAX as u64);
-    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
-    read.map_or_else(|_| Vec::new(), |_| bytes)
+    read_beginning(path, HEADER_BYTES_MAX as u64).unwrap_or_default()
 }
 
 /// As much of a text as a description takes.

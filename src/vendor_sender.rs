@@ -7,7 +7,9 @@
 //! ```
 //!
 //! Nothing of it is left behind: a child is asked to end (SIGTERM), is killed with its group where it does not
-//! (SIGKILL), and is killed by the kernel where the headend dies.
+//! (SIGKILL), and is killed by the kernel where the headend dies. Only what a child started itself outlives a
+//! headend that was killed, unless the service manager ends it: a program in the line-up must not be a script that
+//! starts the sender without `exec`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::unix::fs::MetadataExt;

@@ -1,8 +1,7 @@
 //! `stbcast dhcp`.
 
-use std::io::Read;
 use std::net::{SocketAddr, SocketAddrV4};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -95,11 +94,11 @@ impl Arguments {
             let errors = reading.errors().map(|finding| format!("{shown}: {finding}"));
             errors.collect::<Vec<_>>().join("\n")
         })?;
-        for address in
-            self.http.iter().map(SocketAddr::ip).chain(self.mag_log.map(|it| (*it.ip()).into()))
-        {
-            if address.is_unspecified() {
-                return Err(format!("boxes cannot be told {address}: say the headend's address"));
+        for address in self.http.into_iter().chain(self.mag_log.map(SocketAddr::V4)) {
+            if address.ip().is_unspecified() || address.port() == 0 {
+                return Err(format!(
+                    "boxes cannot be told {address}: say the headend's address and port"
+                ));
             }
         }
         let families = self.family.iter().map(|family| match family {
@@ -116,7 +115,7 @@ impl Arguments {
             http: self.http,
             mag_log: self.mag_log,
         };
-        let Blocks { blocks, notes } = dhcp::blocks(&line_up, &wanted, &version_of)?;
+        let Blocks { blocks, notes } = dhcp::blocks(&line_up, &wanted, &header_of)?;
         for note in notes {
             complain(format_args!("note: {note}"));
         }
@@ -138,16 +137,8 @@ fn hex(blocks: &[dhcp::Block]) -> Result<String, String> {
     blocks.iter().map(line).collect()
 }
 
-/// The version in the header of a channel's image, where it has one.
-fn version_of(channel: &Channel) -> Option<u32> {
+/// The header of a channel's image, where it has one.
+fn header_of(channel: &Channel) -> Option<Header> {
     let Source::File(path) = &channel.objects.first()?.source else { return None };
-    let header = Header::parse(&beginning(path).ok()?).ok()?;
-    Some(header.version)
-}
-
-fn beginning(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let most = u64::try_from(HEADER_BYTES_MAX).unwrap_or(u64::MAX);
-    std::fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    Header::parse(&lineup::read_beginning(path, HEADER_BYTES_MAX as u64).ok()?).ok()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, SocketAddrV4};
 
 use stbcast_infocast::ObjectType;
+use stbcast_mag::image::Header;
 
 use super::option::{SubOption, Value, encode};
 use super::space::{Family, Phase};
@@ -20,6 +21,8 @@ use names::known_names;
 const KREATV: [&str; 2] = ["Motorola_VIP", "ARRIS_VIP"];
 const TELETEC_BOOT: [&str; 2] = ["TeleTecMAG200boot", "TeleTecMAG200upgrade"];
 const TELETEC: &str = "TeleTecMAG200";
+/// The model of TeleTec's boxes, in the header of their images.
+const TELETEC_MODEL: &str = "MAG200";
 
 /// Which boxes are meant, by their vendor class.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,17 +92,17 @@ impl Block {
 
 /// The blocks of a line-up.
 ///
-/// `version_of` tells the version that the header of a channel's image has.
+/// `header_of` reads the header of a channel's image.
 ///
 /// # Errors
 /// In words, when something wanted cannot be had.
 pub fn blocks(
     line_up: &LineUp,
     wanted: &Wanted,
-    version_of: &dyn Fn(&Channel) -> Option<u32>,
+    header_of: &dyn Fn(&Channel) -> Option<Header>,
 ) -> Result<Blocks, String> {
     known_names(line_up, wanted)?;
-    let site = Site { line_up, wanted, version_of };
+    let site = Site { line_up, wanted, header_of };
     let mut all = Blocks::default();
     for family in Family::ALL {
         let is_named = wanted.families.contains(&family);
@@ -129,7 +132,9 @@ pub fn blocks(
         all.blocks.extend(blocks);
     }
     if all.blocks.is_empty() {
-        return Err("the line-up has nothing that boxes are told by DHCP".to_owned());
+        let mut why = all.notes;
+        why.insert(0, "the line-up has nothing that boxes are told by DHCP".to_owned());
+        return Err(why.join("\n"));
     }
     Ok(all)
 }
@@ -139,7 +144,7 @@ type Made = (Vec<Block>, Option<String>);
 struct Site<'a> {
     line_up: &'a LineUp,
     wanted: &'a Wanted,
-    version_of: &'a dyn Fn(&Channel) -> Option<u32>,
+    header_of: &'a dyn Fn(&Channel) -> Option<Header>,
 }
 
 impl<'a> Site<'a> {
@@ -207,6 +212,8 @@ impl<'a> Site<'a> {
 
     fn mag(&self, family: Family) -> Result<Made, String> {
         let (bootstrap, image) = (self.role(Role::Bootstrap)?, self.role(Role::Image)?);
+        let foreign = image.and_then(|image| self.foreign(family, image));
+        let (bootstrap, image) = if foreign.is_some() { (None, None) } else { (bootstrap, image) };
         let (mut boot, mut notes) = (Options::new(family), Vec::new());
         if let Some(channel) = bootstrap {
             boot.place(["mcip", "mcport"], ipv4(channel)?);
@@ -237,6 +244,7 @@ impl<'a> Site<'a> {
              infomir.boot=TEXT --class infomir.run=TEXT"
                 .to_owned()
         });
+        let note = foreign.or(note);
         let boot = Block { name: boot_name, family, matches: boots, options: boot.all, notes };
         let run_notes = vec![
             "a box whose version is another than update_ver, a lower one too, updates".to_owned(),
@@ -244,6 +252,22 @@ impl<'a> Site<'a> {
         let run =
             Block { name: run_name, family, matches: runs, options: run.all, notes: run_notes };
         Ok((vec![boot, run], note))
+    }
+
+    /// Why boxes of a family must not be told of an image: one of another model they would boot to fetch, refuse,
+    /// and boot to fetch again.
+    fn foreign(&self, family: Family, image: &Channel) -> Option<String> {
+        let written = || image.mag.as_ref()?.model.clone();
+        let model = (self.header_of)(image).map(|it| it.model).or_else(written)?;
+        let is_teletec = model == TELETEC_MODEL;
+        (is_teletec != (family == Family::Teletec)).then(|| {
+            let boxes = if is_teletec { "MAG245 and later" } else { TELETEC_MODEL };
+            format!(
+                "{}: the image of channel `{}` is for {model}, and these boxes are {boxes}: they are not told of it",
+                family.word(),
+                image.name
+            )
+        })
     }
 
     /// What the running system is told of an update. A version that the image does not have would send boxes to
@@ -257,7 +281,7 @@ impl<'a> Site<'a> {
         let mut run = Options::new(family);
         let Some(image) = image else { return Ok(run) };
         let written = image.objects.first().and_then(|object| object.version.clone());
-        let version = (self.version_of)(image).map(|version| version.to_string()).or(written);
+        let version = (self.header_of)(image).map(|it| it.version.to_string()).or(written);
         if let Some(version) = version {
             run.text("update_url", &format!("igmp://{}", ipv4(image)?))?;
             run.text("update_ver", &version)?;

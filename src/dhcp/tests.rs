@@ -30,8 +30,16 @@ fn line_up(text: &str) -> LineUp {
 }
 
 fn made(text: &str, wanted: &Wanted, version: Option<u32>) -> Result<Vec<Block>, String> {
-    let of_image = |channel: &lineup::Channel| version.filter(|_| channel.name == "image");
-    blocks(&line_up(text), wanted, &of_image).map(|it| it.blocks)
+    of_image(text, wanted, version.map(|version| ("MAG200", version))).map(|it| it.blocks)
+}
+
+/// Where the image has a header with this model and version.
+fn of_image(text: &str, wanted: &Wanted, says: Option<(&str, u32)>) -> Result<Blocks, String> {
+    let header = says.map(|(model, version)| {
+        let model = model.to_owned();
+        stbcast_mag::image::Header { model, version, ..Default::default() }
+    });
+    blocks(&line_up(text), wanted, &|channel| header.clone().filter(|_| channel.name == "image"))
 }
 
 fn bytes(blocks: &[Block], name: &str) -> Vec<u8> {
@@ -70,6 +78,29 @@ fn the_running_system_is_told_the_version_of_the_header_and_where_both_are() {
     assert_eq!(of(27), "igmp://224.10.0.50:9000");
     let boot = hex(&bytes(&blocks, "teletec-boot"), " ");
     assert_eq!(boot, format!("{VECTOR} 0e 04 0a 00 00 01 0f 02 23 2d"), "ip_log, port_log");
+}
+
+#[test]
+fn boxes_are_not_told_of_an_image_of_another_model() {
+    let classes = pairs(&[("infomir.boot", "InfomirMAG254boot"), ("infomir.run", "InfomirMAG254")]);
+    let wanted = Wanted { classes, ..Wanted::default() };
+    for (model, told) in
+        [("MAG200", ["teletec-boot", "teletec-run"]), ("MAG254", ["infomir-boot", "infomir-run"])]
+    {
+        let all = of_image(MAG, &wanted, Some((model, 219))).unwrap();
+        let names: Vec<_> = all.blocks.iter().map(|block| block.name).collect();
+        assert_eq!(names, told, "{model}");
+        let [note] = &all.notes[..] else { panic!("{:?}", all.notes) };
+        assert!(note.contains(&format!("channel `image` is for {model}")), "{note}");
+    }
+    let teletec = Wanted { families: vec![Family::Teletec], ..Wanted::default() };
+    let refused = of_image(MAG, &teletec, Some(("MAG254", 219))).unwrap_err();
+    assert!(refused.contains("is for MAG254, and these boxes are MAG200"), "{refused}");
+    let nobody = of_image(MAG, &Wanted::default(), Some(("MAG254", 219))).unwrap_err();
+    assert!(nobody.contains("these boxes are MAG200") && nobody.contains("are not public"));
+    // Where the file is not there yet, by what the line-up says.
+    let said = MAG.replace("8000\n", "8000\n[channel.mag]\nmodel = \"MAG254\"\n");
+    assert!(of_image(&said, &teletec, None).is_err());
 }
 
 #[test]
@@ -144,7 +175,8 @@ fn what_cannot_be_told_is_refused_by_name() {
     refused(MAG, &class("a\"b"), "without spaces");
     refused(MAG, &class("*"), "legal are 1 to 100");
     let family = |family| Wanted { families: vec![family], ..Wanted::default() };
-    refused(MAG, &family(Family::Infomir), "are not public");
+    let infomir = made(MAG, &family(Family::Infomir), None).unwrap_err();
+    assert!(infomir.contains("are not public"), "{infomir}");
     refused(MAG, &family(Family::Kreatv), "nothing that boxes of kreatv are told");
     let ipv6 = MAG.replace("\"224.10.0.51:9001\"", "\"[ff15::1]:9001\"\nslice_bytes = 1400");
     refused(&ipv6, &Wanted::default(), "no room for it");

@@ -1,10 +1,11 @@
 //! What a list needs of the header of a MAG image.
 
-use std::io::Read;
 use std::path::Path;
 
 use stbcast_bootcast::mag::{NAME_CHARS_MAX, UpdateDate};
 use stbcast_mag::image::{HEADER_BYTES_MAX, Header};
+
+use crate::lineup::read_beginning;
 
 /// What the header of an image says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +36,7 @@ impl ImageFacts {
     /// # Errors
     /// Why it cannot be read, in words.
     pub fn of_file(path: &Path) -> Result<Self, String> {
-        let mut bytes = Vec::new();
-        let read = std::fs::File::open(path)
-            .and_then(|file| file.take(HEADER_BYTES_MAX as u64).read_to_end(&mut bytes));
-        read.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let bytes = read_beginning(path, HEADER_BYTES_MAX as u64)?;
         Self::parse(&bytes)
     }
 

@@ -1,13 +1,12 @@
 //! Whether an image may go on the air: what `[channel.mag]` says of model and key.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 
 use stbcast_mag::image::HeaderError;
 
 use super::openpgp::PublicKeys;
 use super::read::{Image, ImageError};
-use crate::lineup::{Channel, Finding, LineUp, Mag, Object, Protocol, Role, Source};
+use crate::lineup::{Channel, Finding, LineUp, Mag, Object, Protocol, Role, Source, open_file};
 
 /// Holds the images of a line-up's MAG channels against what is said of their model and key, as their
 /// files are now. For `stbcast check`; what goes on the air is held against it by [`admit`] again.
@@ -20,7 +19,7 @@ pub fn findings(line_up: &LineUp) -> Vec<Finding> {
 fn of_file(channel: &Channel, object: &Object) -> Option<Finding> {
     let Source::File(path) = &object.source else { return None };
     // That it cannot be opened is found where its length is asked for.
-    let file = File::open(path).ok()?;
+    let file = open_file(path).ok()?;
     let length = file.metadata().ok()?.len();
     admit((channel, object), length, BufReader::new(file))
 }

@@ -170,11 +170,12 @@ impl Inputs {
         let mut inputs = Vec::new();
         for Ingredient { kind, path, version } in &recipe.sections {
             let failed = |error| BuildError::File { path: path.clone(), error };
-            let file = File::open(path).map_err(failed)?;
-            let facts = file.metadata().map_err(failed)?;
+            // Another thing than a file, as a named pipe, would be waited for.
+            let facts = std::fs::metadata(path).map_err(failed)?;
             if !facts.is_file() || facts.len() == 0 {
                 return Err(BuildError::Empty { path: path.clone() });
             }
+            let file = File::open(path).map_err(failed)?;
             let (path, version) = (path.clone(), version.clone());
             inputs.push(Input { kind: *kind, version, path, file, bytes: facts.len() });
         }

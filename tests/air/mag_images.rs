@@ -87,6 +87,30 @@ fn what_is_no_image_or_cannot_be_read_is_said_and_fails() {
 }
 
 #[test]
+fn a_named_pipe_is_refused_and_not_waited_for() {
+    let directory = image(HEADER, DATA_BYTES);
+    let pipe = directory.path().join("pipe");
+    assert!(run(std::process::Command::new("mkfifo").arg(&pipe)).status.success());
+    let line_up = "[[channel]]\ncarousel = \"mag\"\ngroup = \"239.255.50.51:9001\"\nbit_rate_kbps = 1000\n\
+                   [[channel.object]]\nname = \"imageupdate\"\nsource = \"pipe\"\n";
+    fs::write(directory.path().join("line-up.toml"), line_up).unwrap();
+    let verbs: [&[&str]; 3] = [
+        &["mag", "show", "pipe"],
+        &["check", "line-up.toml"],
+        &["offer", "line-up.toml", "--family=mag", "--model=MAG254", "--image-version=1"],
+    ];
+    for arguments in verbs {
+        let mut command = std::process::Command::new("timeout");
+        command.arg("20").arg(headend().get_program()).args(arguments);
+        let output = run(command.current_dir(directory.path()));
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8(told).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+        assert!(told.contains("pipe is not a file"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
 fn wrong_arguments_have_an_exit_code_of_their_own() {
     let directory = image(HEADER, DATA_BYTES);
     let wrong: [&[&str]; 4] =

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
+use stbcast_bootcast::mag::{DateError, DateForm, UpdateDate};
 use stbcast_mag::image::SectionKind;
 
 use super::Told;
@@ -127,7 +128,7 @@ impl Arguments {
         });
         Ok(Recipe {
             model: self.model.clone(),
-            date: self.date.clone().map_or_else(|| date(time), Ok)?,
+            date: self.date.as_deref().map_or_else(|| date(time), of_program)?,
             version: self.image_version,
             description: self.description.clone(),
             api: Some(self.update_api.clone()),
@@ -136,6 +137,18 @@ impl Arguments {
             time: u32::try_from(time).map_err(|_| "the clock is beyond 2106".to_owned())?,
         })
     }
+}
+
+/// A date that boxes can compare: they install no image whose date they cannot read.
+fn of_program(text: &str) -> Result<String, String> {
+    match UpdateDate::read(text) {
+        Ok((_, DateForm::Header)) => {}
+        // Boxes may know a zone that is not known here.
+        Err(error @ DateError::Zone { .. }) => super::complain(format_args!("warning: {error}")),
+        Ok(_) => return Err(format!("date {text:?}: write it as `Fri Nov 10 20:05:35 EET 2017`")),
+        Err(error) => return Err(format!("date: {error}")),
+    }
+    Ok(text.to_owned())
 }
 
 /// A moment in seconds since 1970 as `date` writes it in the locale C, in UTC.
@@ -148,6 +161,21 @@ fn date(time: u64) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_date_that_no_box_can_compare_is_refused() {
+        for legal in ["Thu Feb 21 00:43:44 EET 2019", "Fri Feb  1 05:46:40 IST 2019"] {
+            assert_eq!(of_program(legal).as_deref(), Ok(legal));
+        }
+        for wrong in [
+            "foo",
+            "Fri Feb 21 00:43:44 EET 2019",
+            "21 Feb 2019 00:43:44 GMT+0200",
+            "Thu Feb 21 2019",
+        ] {
+            assert!(of_program(wrong).unwrap_err().contains("date"), "{wrong}");
+        }
+    }
 
     #[test]
     fn dates_are_written_as_the_program_date_does() {

@@ -1,6 +1,5 @@
 //! `stbcast mag show`.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +7,7 @@ use serde::Serialize;
 
 use super::Told;
 use super::told::{ImageTold, json, named};
+use crate::lineup::open_file;
 use crate::mag_image::Image;
 
 /// Print what an image says of itself, where its sections stand, and whether it is whole. Nothing is
@@ -33,7 +33,7 @@ struct Shown<'a> {
 impl Arguments {
     pub(super) fn run(&self) -> Result<Told, String> {
         let failed = |error: std::io::Error| named(&self.file, error);
-        let file = File::open(&self.file).map_err(failed)?;
+        let file = open_file(&self.file)?;
         let file_bytes = file.metadata().map_err(failed)?.len();
         let image = Image::open(file).map_err(|error| named(&self.file, error))?;
         let problem = image.layout.check(file_bytes).err().map(|error| error.to_string());

@@ -1,6 +1,5 @@
 //! `stbcast mag verify`.
 
-use std::fs::File;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +7,7 @@ use serde::Serialize;
 
 use super::Told;
 use super::told::{ImageTold, SignatureTold, json, named};
+use crate::lineup::open_file;
 use crate::mag_image::{Image, PublicKeys};
 
 /// Verify every signature of an image with an OpenPGP public key. Exit code 0 where all hold and the image
@@ -40,7 +40,7 @@ struct Verified<'a> {
 impl Arguments {
     pub(super) fn run(&self) -> Result<Told, String> {
         let keys = PublicKeys::of_file(&self.key).map_err(|error| named(&self.key, error))?;
-        let file = File::open(&self.file).map_err(|error| named(&self.file, error))?;
+        let file = open_file(&self.file)?;
         let image = Image::open(file).map_err(|error| named(&self.file, error))?;
         let (header, layout) = (image.header.clone(), image.layout.clone());
         let other = self.model.as_ref().filter(|model| **model != header.model);
