@@ -170,9 +170,10 @@ impl Numbers {
         self.tois.retain(|_, one| wall.since(one.until) <= REMEMBERED);
     }
 
-    /// The serial number of the image with this digest at the source URL of a MAG channel.
-    pub(crate) fn serial(&mut self, url: &str, digest: Digest, written: Option<u16>) -> u16 {
-        self.serials.of(url, digest, written)
+    /// The serial number of the image with this digest, in packets of so many bytes, at the source URL of a
+    /// MAG channel.
+    pub(crate) fn serial(&mut self, url: &str, cut: (Digest, u16), written: Option<u16>) -> u16 {
+        self.serials.of(url, cut, written)
     }
 
     /// The number of a revision.

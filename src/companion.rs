@@ -11,7 +11,7 @@ use stbcast_object::{Group, Micros};
 use crate::announced::{expected, source_url};
 use crate::contents::Contents;
 use crate::lineup::{Channel, LineUp, Object, ObjectId, Protocol, Repair, Source};
-use crate::mag_channel;
+use crate::mag;
 use crate::repair::per_block;
 
 /// Lowest rate of a channel in bits per second.
@@ -119,7 +119,7 @@ pub fn plan(
     let of_fdt = fdt_bps(line_up, contents, place, &objects, group);
     let overhead = channel.group.ip_udp_bytes();
     if channel.protocol == Protocol::Mag {
-        let carousel = mag_channel::expected(channel, contents.length(id(0)))?;
+        let carousel = mag::channel::expected(channel, contents.length(id(0)))?;
         let cycle = |bit_rate_bps| Ok(carousel.plan(bit_rate_bps, overhead).cycle);
         return plan_of(channel, objects, of_fdt, cycle);
     }

@@ -9,7 +9,7 @@ use crate::contents::{Contents, objects};
 use crate::flute_channel::Coding;
 use crate::http::targeting::conditions;
 use crate::lineup::{Announce, Channel, Finding, LineUp, Protocol, Severity};
-use crate::mag_image;
+use crate::mag::image;
 use crate::programme::announce_bps;
 use crate::schedule::{Budget, Timetable};
 
@@ -139,7 +139,7 @@ fn planned(line_up: &LineUp, mut findings: Vec<Finding>, reads_images: bool) -> 
     let repair = |channel: &ChannelPlan| channel.repair.as_ref().map_or(0.0, |it| it.bit_rate_kbps);
     let bit_rate = |channel: &ChannelPlan| channel.bit_rate_kbps + repair(channel);
     if reads_images {
-        findings.extend(mag_image::findings(line_up));
+        findings.extend(image::findings(line_up));
     }
     let verified = trust::verified(line_up, &mut findings);
     if let (Some(verified), true) = (&verified, reads_images) {

@@ -1,13 +1,13 @@
 //! The plan of a MAG channel.
 
-use stbcast_mag::{Carousel, PACKETS_TOLD_APART};
+use stbcast_mag::{Carousel, PACKETS_MAX, PACKETS_TOLD_APART};
 
 use super::repaired::{Largest, tell_empty};
 use super::{ChannelPlan, MagPlan, ObjectPlan, OverlapPlan, RepairPlan, object_plan};
 use crate::companion::CompanionPlan;
 use crate::contents::Contents;
 use crate::lineup::{Channel, Finding, ObjectId, Unicast};
-use crate::mag_channel;
+use crate::mag;
 
 pub(super) fn channel_plan(
     contents: &Contents,
@@ -17,11 +17,14 @@ pub(super) fn channel_plan(
 ) -> Result<ChannelPlan, String> {
     let Some(object) = channel.objects.first() else { return Ok(ChannelPlan::of(channel)) };
     let length = contents.length(ObjectId { channel: place, object: 0 });
-    let carousel = mag_channel::expected(channel, length)?;
+    let carousel = mag::channel::expected(channel, length)?;
     let plan = carousel.plan(channel.bit_rate_bps, channel.group.ip_udp_bytes());
     let cycle = plan.cycle.after(channel.burst_delay);
     if carousel.stream().wraps() {
         findings.push(wraps(channel, &carousel));
+    }
+    if carousel.stream().slices.count() > PACKETS_MAX {
+        findings.push(too_many(channel, &carousel));
     }
     tell_empty(channel, companion, findings);
     let symbols = companion.and_then(|plan| plan.objects.first());
@@ -65,5 +68,14 @@ fn wraps(channel: &Channel, carousel: &Carousel) -> Finding {
         slices.length(),
         slices.count(),
         PACKETS_TOLD_APART
+    ))
+}
+
+/// An image of more packets than the receiver of this project takes.
+fn too_many(channel: &Channel, carousel: &Carousel) -> Finding {
+    Finding::warning(format!(
+        "channel `{}`: {} packets are more than the {PACKETS_MAX} that receivers of ours take of an image",
+        channel.name,
+        carousel.stream().slices.count(),
     ))
 }

@@ -14,7 +14,7 @@ use crate::companion;
 use crate::contents::{Contents, bootcast_text, reboot_text};
 use crate::flute_channel::Coding;
 use crate::lineup::{Channel, LineUp, Object, ObjectId, Protocol, Source};
-use crate::mag_channel;
+use crate::mag;
 use crate::repair::{RepairSymbols, per_block};
 use crate::spool::{Digest, Revision, Spool};
 
@@ -85,9 +85,10 @@ impl Loader<'_> {
         let length = payload.bytes().len() as u64;
         let digest = payload.digest().unwrap_or_else(|| Digest::of(&[]));
         let written = channel.mag.as_ref().and_then(|mag| mag.serial);
-        let serial = self.numbers.serial(&source_url(channel, object), digest, written);
-        let described = mag_channel::description(channel, object, payload.bytes());
-        let stream = mag_channel::stream(channel, length, (serial, described));
+        let cut = (digest, channel.slice_bytes.get());
+        let serial = self.numbers.serial(&source_url(channel, object), cut, written);
+        let described = mag::channel::description(channel, object, payload.bytes());
+        let stream = mag::channel::stream(channel, length, (serial, described));
         let stream = stream.map_err(|error| format!("object `{}`: {error}", object.name))?;
         self.prepared(id, (channel, object), payload, Sent::Mag(Box::new(stream)))
     }

@@ -12,7 +12,7 @@ use crate::companion::{self, NoRepair};
 use crate::contents::carousel;
 use crate::flute_channel::Coding;
 use crate::lineup::{Channel, Protocol};
-use crate::mag_channel;
+use crate::mag;
 use crate::repair::RepairSymbols;
 use crate::spool::Digest;
 
@@ -119,7 +119,7 @@ fn mag(channel: Channel, objects: &[&Prepared], wall: Micros) -> Result<ChannelP
         _ => None,
     });
     let stream = stream.ok_or_else(|| format!("channel `{}` has no image", channel.name))?;
-    let carousel = mag_channel::carousel(&channel, stream)?;
+    let carousel = mag::channel::carousel(&channel, stream)?;
     let overhead = channel.group.ip_udp_bytes();
     let cycle = |bit_rate_bps| Ok(carousel.plan(bit_rate_bps, overhead).cycle);
     let with = with_companion(&channel, objects, cycle, wall)?;

@@ -16,7 +16,7 @@ use crate::dates;
 use crate::killed::Killed;
 use crate::lineup::{Finding, LineUp, ObjectId, Source, StbConfig};
 use crate::lists::{Headers, ImageFacts, Known};
-use crate::mag_image;
+use crate::mag;
 use crate::roster::Roster;
 use crate::schedule::{Budget, Timetable};
 use crate::spool::{Digest, Revision, Spool};
@@ -219,7 +219,7 @@ fn admit(line_up: &LineUp, revisions: &HashMap<ObjectId, Revision>) -> Result<()
     let mut refused = Vec::new();
     for (channel, object, id) in objects(line_up) {
         let Some(Revision { bytes, .. }) = revisions.get(&id) else { continue };
-        let finding = mag_image::admit((channel, object), bytes.len() as u64, &bytes[..]);
+        let finding = mag::image::admit((channel, object), bytes.len() as u64, &bytes[..]);
         match finding {
             Some(finding) if finding.is_error() => refused.push(finding),
             Some(finding) => tracing::warn!("{}", finding.message),

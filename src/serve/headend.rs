@@ -15,7 +15,7 @@ use crate::http::{Http, Site};
 use crate::interface;
 use crate::killed;
 use crate::lists::gone;
-use crate::mag_log::MagLog;
+use crate::mag::log::MagLog;
 use crate::onair::{Drivers, Report};
 use crate::programme::{Programme, Stock};
 use crate::publish::{Changes, Publisher};

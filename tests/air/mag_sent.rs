@@ -189,6 +189,10 @@ fn an_image_whose_index_wraps_is_warned_about_and_one_too_long_refused() {
     let (errors, told) = warnings(95_425_416);
     assert_eq!(errors, "[]");
     assert!(told.contains("95425416 bytes are 65540 packets"), "{told}");
+    assert!(!told.contains("receivers of ours take"), "{told}");
+    let (errors, told) = warnings(3_100_000_000);
+    assert_eq!(errors, "[]");
+    assert!(told.contains("more than the 2097152 that receivers of ours take"), "{told}");
     assert!(warnings(u64::from(u32::MAX) + 1).0.contains("too many for the 32-bit length"));
 }
 

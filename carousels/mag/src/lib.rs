@@ -28,3 +28,7 @@ pub const DEFAULT_PORT: u16 = 9_000;
 
 /// Bytes of an image in one datagram where none are written (MAG notes §1.3).
 pub const DEFAULT_PACKET_BYTES: u16 = 1_456;
+
+/// Most packets of an image that receivers of this project take: 3.05 GB in the vendor's size. More is an
+/// attack on the memory of the box. Ours.
+pub const PACKETS_MAX: u32 = 1 << 21;

@@ -30,9 +30,8 @@ pub const SLICE_BYTES_MAX: usize = stbcast_infocast::Packet::BYTES_MAX - stbcast
 /// Bytes reserved for one parked slice: no payload is longer.
 pub const PARKED_SLICE_BYTES: usize = stbcast_infocast::Packet::BYTES_MAX;
 
-/// Most packets of an image on a MAG channel: as many as an object has slices on one of Infocast. An image
-/// of 2 GiB has 1.5 million in the vendor's size.
-pub const MAG_PACKETS_MAX: u32 = stbcast_infocast::Packet::TOTAL_MAX;
+/// Most packets of an image on a MAG channel.
+pub const MAG_PACKETS_MAX: u32 = stbcast_mag::PACKETS_MAX;
 
 /// Bytes of the parking area as a whole: two slices before their size is known, those of another
 /// revision, and those that differ from what is held.

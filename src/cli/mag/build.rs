@@ -11,7 +11,7 @@ use stbcast_mag::image::SectionKind;
 use super::Told;
 use super::told::{ImageTold, SignatureTold, json, named};
 use crate::dates;
-use crate::mag_image::{Gpg, Hash, Image, Ingredient, Recipe, build};
+use crate::mag::image::{Gpg, Hash, Image, Ingredient, Recipe, build};
 
 /// Letters of a description that the bootloader shows.
 const SHOWN: usize = 23;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Told;
 use super::told::{ImageTold, json, named};
 use crate::lineup::open_file;
-use crate::mag_image::Image;
+use crate::mag::image::Image;
 
 /// Print what an image says of itself, where its sections stand, and whether it is whole. Nothing is
 /// verified. Exit code 0 where the file is as long as its header says, 1 where it is not or is no image.

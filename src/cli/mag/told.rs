@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use stbcast_mag::image::{Header, Layout, Part};
 
-use crate::mag_image::Checked;
+use crate::mag::image::Checked;
 
 /// An image as it is printed for machines.
 #[derive(Serialize)]

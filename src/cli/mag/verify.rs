@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Told;
 use super::told::{ImageTold, SignatureTold, json, named};
 use crate::lineup::open_file;
-use crate::mag_image::{Image, PublicKeys};
+use crate::mag::image::{Image, PublicKeys, other_hash};
 
 /// Verify every signature of an image with an OpenPGP public key. Exit code 0 where all hold and the image
 /// is whole, 1 where not.
@@ -35,6 +35,7 @@ struct Verified<'a> {
     verified: bool,
     signatures: Vec<SignatureTold>,
     problem: Option<String>,
+    warning: Option<String>,
 }
 
 impl Arguments {
@@ -51,13 +52,15 @@ impl Arguments {
         };
         let fit = problem.is_none() && checked.iter().all(|it| it.outcome.is_ok());
         let signatures: Vec<_> = checked.iter().map(SignatureTold::of).collect();
+        let warning = other_hash(&header.model, &checked);
         let told = ImageTold::of(&header, &layout);
         let text = if self.json {
-            json(&Verified { image: told, verified: fit, signatures, problem })
+            json(&Verified { image: told, verified: fit, signatures, problem, warning })
         } else {
             let mut text = told.text();
             text.extend(signatures.iter().map(SignatureTold::text));
             text.extend(problem.map(|problem| format!("{:<12} {problem}\n", "refused")));
+            text.extend(warning.map(|warning| format!("{:<12} {warning}\n", "warning")));
             text
         };
         Ok(Told { text, fit })

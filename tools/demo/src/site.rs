@@ -161,6 +161,7 @@ impl Site {
             spool: self.path("spool"),
             spool_cap_bytes: 4 << 30,
             metrics: None,
+            mag_log: None,
             transmit: None,
             http: Some(HttpOptions {
                 address: self.http,

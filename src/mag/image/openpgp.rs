@@ -260,9 +260,9 @@ pub(super) mod testing {
     use super::*;
 
     /// A key that was made for this run.
-    pub(in crate::mag_image) struct TestKey {
+    pub(in crate::mag::image) struct TestKey {
         secret: SecretKey,
-        pub(in crate::mag_image) public: PublicKeys,
+        pub(in crate::mag::image) public: PublicKeys,
     }
 
     impl TestKey {
@@ -273,18 +273,18 @@ pub(super) mod testing {
         }
 
         /// The key of all tests of this process.
-        pub(in crate::mag_image) fn get() -> &'static Self {
+        pub(in crate::mag::image) fn get() -> &'static Self {
             static KEY: OnceLock<TestKey> = OnceLock::new();
             KEY.get_or_init(|| Self::new("OURS"))
         }
 
         /// Somebody else's.
-        pub(in crate::mag_image) fn other() -> &'static Self {
+        pub(in crate::mag::image) fn other() -> &'static Self {
             static KEY: OnceLock<TestKey> = OnceLock::new();
             KEY.get_or_init(|| Self::new("THEIRS"))
         }
 
-        pub(in crate::mag_image) fn sign(
+        pub(in crate::mag::image) fn sign(
             &self,
             hash: Hash,
             digest: &[u8],

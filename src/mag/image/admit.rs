@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use stbcast_mag::image::HeaderError;
 
 use super::openpgp::PublicKeys;
-use super::read::{Image, ImageError};
+use super::read::{Image, ImageError, other_hash};
 use crate::lineup::{Channel, Finding, LineUp, Mag, Object, Protocol, Role, Source, open_file};
 
 /// Holds the images of a line-up's MAG channels against what is said of their model and key, as their
@@ -39,8 +39,11 @@ pub fn admit(
     if rules.role == Role::Bootstrap {
         return None;
     }
-    let why = refusal(rules, length, source)?;
-    let named = format!("channel `{}`, object `{}`: {why}", channel.name, object.name);
+    let named = |why| format!("channel `{}`, object `{}`: {why}", channel.name, object.name);
+    let named = match judged(rules, length, source) {
+        Ok(doubt) => return doubt.map(|doubt| Finding::warning(named(doubt))),
+        Err(why) => named(why),
+    };
     match (asks(rules), rules.force) {
         (false, _) => Some(Finding::warning(named)),
         (true, true) => {
@@ -57,32 +60,24 @@ const fn asks(rules: &Mag) -> bool {
     rules.model.is_some() || rules.key.is_some()
 }
 
-/// Why an image is not the one that is asked for.
-fn refusal(rules: &Mag, length: u64, source: impl Read) -> Option<String> {
+/// Holds an image against what is asked for: why it is refused, else what is doubtful about it.
+fn judged(rules: &Mag, length: u64, source: impl Read) -> Result<Option<String>, String> {
     let image = match Image::open(source) {
         Ok(image) => image,
-        Err(ImageError::Header(HeaderError::NoImage)) if !asks(rules) => return None,
-        Err(error) => return Some(error.to_string()),
+        Err(ImageError::Header(HeaderError::NoImage)) if !asks(rules) => return Ok(None),
+        Err(error) => return Err(error.to_string()),
     };
-    let model = &image.header.model;
-    if let Some(wanted) = rules.model.as_ref().filter(|wanted| *wanted != model) {
-        return Some(format!("it is for boxes of model {model}, and the line-up says {wanted}"));
+    let model = image.header.model.clone();
+    if let Some(wanted) = rules.model.as_ref().filter(|wanted| **wanted != model) {
+        return Err(format!("it is for boxes of model {model}, and the line-up says {wanted}"));
     }
-    if let Err(error) = image.layout.check(length) {
-        return Some(error.to_string());
+    image.layout.check(length).map_err(|error| error.to_string())?;
+    let Some(key) = &rules.key else { return Ok(None) };
+    let keys = PublicKeys::of_file(key).map_err(|error| error.to_string())?;
+    let checked = image.verify(&keys).map_err(|error| error.to_string())?;
+    let mut outcomes = checked.iter().map(|it| (it.part, it.outcome.as_ref()));
+    if let Some((part, Err(error))) = outcomes.find(|(_, outcome)| outcome.is_err()) {
+        return Err(format!("{part}: {error}"));
     }
-    let key = rules.key.as_ref()?;
-    let keys = match PublicKeys::of_file(key) {
-        Ok(keys) => keys,
-        Err(error) => return Some(error.to_string()),
-    };
-    unverified(image, &keys)
-}
-
-fn unverified(image: Image<impl Read>, keys: &PublicKeys) -> Option<String> {
-    let checked = match image.verify(keys) {
-        Ok(checked) => checked,
-        Err(error) => return Some(error.to_string()),
-    };
-    checked.into_iter().find_map(|it| it.outcome.err().map(|error| format!("{}: {error}", it.part)))
+    Ok(other_hash(&model, &checked))
 }

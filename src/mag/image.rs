@@ -15,7 +15,7 @@ pub use admit::{admit, findings};
 pub use build::{BuildError, Ingredient, Recipe, build};
 pub use gpg::{Gpg, GpgError, Signer};
 pub use openpgp::{Digests, Hash, KEY_BYTES_MAX, KeyError, PublicKeys, SignatureError, Signed};
-pub use read::{Checked, Image, ImageError};
+pub use read::{Checked, Image, ImageError, other_hash};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use stbcast_mag::image::{
     HEADER_BYTES_MAX, Header, HeaderError, Layout, LayoutError, Part, TRAILER_BYTES, Trailer,
 };
 
-use super::openpgp::{Digests, PublicKeys, SignatureError, Signed, fill};
+use super::openpgp::{Digests, Hash, PublicKeys, SignatureError, Signed, fill};
 
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 1 << 18;
@@ -42,6 +42,18 @@ pub struct Checked {
     pub part: Part,
     /// Who made it, or why it does not hold.
     pub outcome: Result<Signed, SignatureError>,
+}
+
+/// What is doubtful about signatures that hold: boxes of a model take those over one hash alone (MAG notes
+/// §1.6), and refuse the image with status 17 where one is over another.
+pub fn other_hash(model: &str, checked: &[Checked]) -> Option<String> {
+    let taken = Hash::of_model(model);
+    let hashes = checked.iter().filter_map(|it| Some((it.part, it.outcome.as_ref().ok()?.hash)));
+    let (part, hash) = hashes.into_iter().find(|(_, hash)| *hash != taken)?;
+    let (hash, taken) = (hash.word(), taken.word());
+    Some(format!(
+        "{part} is over {hash}; boxes of model {model} are known to take {taken} and nothing else"
+    ))
 }
 
 impl<R: Read> Image<R> {
