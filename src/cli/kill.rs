@@ -16,7 +16,7 @@ enum What {
     Release,
     /// An image by its SHA-256, or its first 12 digits at least.
     Image,
-    /// A channel by its name, with its repair symbols.
+    /// A channel by its name, with its repair symbols; or a vendor's sender by its name.
     Channel,
 }
 

@@ -57,6 +57,8 @@ pub(super) fn channel_text(channel: &ChannelPlan) -> String {
 fn mag_text(mag: &MagPlan) -> String {
     let MagPlan { role, serial, description, descriptions } = mag;
     let serial = serial.map_or_else(|| "from its revision".to_owned(), |serial| serial.to_string());
+    // Whoever wrote it, or made the image, does not steer this terminal.
+    let description = description.escape_debug();
     format!("{role} `{description}`, serial number {serial}, told {descriptions} times a cycle\n")
 }
 
