@@ -176,7 +176,6 @@ fn every_line_up_that_comes_with_us_is_fit_once_its_sources_are_there() {
             "images/splash.bmp",
             "config/starturl.txt",
             "images/Bootstrap",
-            "images/imageupdate",
             "Bootstrap",
             "imageupdate",
             "vip1113.img",
@@ -188,7 +187,9 @@ fn every_line_up_that_comes_with_us_is_fit_once_its_sources_are_there() {
         let header = "STB Model:MAG254\nDate:Fri Nov 10 20:05:35 EET 2017\nImage Version:219\n\
                       Image Description:2.19.02\nKernel size:4737\nStart data...\n";
         let image = [header.as_bytes(), &noise(7, 5_000)].concat();
-        site.file("images/mag254.imageupdate", &image);
+        for image_update in ["images/mag254.imageupdate", "images/imageupdate"] {
+            site.file(image_update, &image);
+        }
         std::fs::copy(lineups.join("vendor/bootcast_1113"), site.path("bootcast_1113")).unwrap();
         let output = run(headend().args(["check", "--json"]).arg(line_up));
         let plan: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
