@@ -70,6 +70,7 @@ impl Family {
         assert_eq!(answer["check"], "SHA-256 as announced", "{answer}");
         assert!(answer["recovered_symbols"].as_u64().unwrap() > 50, "{answer}");
         let cycles = answer["cycles"].as_f64().unwrap();
+        println!("{}: {cycles} cycles", self.carousel);
         assert!(cycles < 1.1, "{}: {cycles} cycles: {answer}", self.carousel);
     }
 }
